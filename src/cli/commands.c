@@ -1,0 +1,95 @@
+/* commands.c -- the verbs and the options. */
+#include "cli/cli.h"
+
+#define ANY_NUMBER ((size_t)-1)
+
+const struct option cli_options[] = {
+    { OPT_DIR, 'C', "dir", "STORE", false,
+      "the store's directory ($ZYGOTE_STORE, else ./zygote-store)" },
+    { OPT_JSON, 0, "json", NULL, false, "print JSON; errors too" },
+    { OPT_PLAIN, 0, "plain", NULL, false, "print tables tab separated, without a heading" },
+    { OPT_QUIET, 'q', "quiet", NULL, false, "only errors and warnings on stderr" },
+    { OPT_VERBOSE, 'v', "verbose", NULL, false, "say more on stderr" },
+    { OPT_NO_COLOR, 0, "no-color", NULL, false, "no color (also: $NO_COLOR)" },
+    { OPT_NO_PROGRESS, 0, "no-progress", NULL, false, "no progress line" },
+    { OPT_HELP, 'h', "help", NULL, false, "show help" },
+    { OPT_VERSION, 0, "version", NULL, false, "show the version" },
+
+    { OPT_CRANKS, 0, "cranks", "N", false, "run at most N cranks" },
+    { OPT_RESULT, 0, "result", NULL, false, "also print what bootstrap resolved to, once" },
+    { OPT_COUNT, 'n', "count", "COUNT", false, "how many children to make (1)" },
+    { OPT_NAME, 0, "name", "PATTERN", false, "name of the children; %d becomes 1, 2, …" },
+    { OPT_REF, 0, "ref", "KREF", true, "an export of the vat that each child shall have anew" },
+    { OPT_ALL, 0, "all", NULL, false, "show every child, however many" },
+    { OPT_NONE, 0, NULL, NULL, false, NULL },
+};
+
+const struct command cli_commands[] = {
+    { "init", "CONFIG [ARG…]", "make a store from a SwingSet config file",
+      "Reads CONFIG and every bundle it names, and writes the initial kernel state. Nothing "
+      "runs yet. Each ARG becomes a string in the bootstrap vat's parameters.argv.",
+      "zygote init examples/counter.json", 1, ANY_NUMBER, OPERAND_FILE, { OPT_NONE },
+      verb_init },
+    { "run", "[CONFIG [ARG…]]", "run until nothing is left to do",
+      "Makes the store first if it does not exist, from CONFIG. If it does, CONFIG is not "
+      "read again (a warning says so if it has changed).",
+      "zygote run examples/counter.json", 0, ANY_NUMBER, OPERAND_FILE,
+      { OPT_CRANKS, OPT_RESULT, OPT_NONE }, verb_run },
+    { "send", "TARGET METHOD [JSON…]", "send a message and print what it resolves to",
+      "TARGET is a vat, by name or ID (its root object gets the message), or a kernel "
+      "reference such as ko12. Each argument is JSON; {\"@ref\":\"ko12\"} stands for a "
+      "reference, {\"@bigint\":\"7\"} for 7n. The same forms are used in what is printed. A "
+      "rejection exits with 4.",
+      "zygote send counter add 5", 2, ANY_NUMBER, OPERAND_VAT, { OPT_NONE }, verb_send },
+    { "fork", "VAT", "make children of a vat: its state, and from then on their own",
+      "The vat is snapshotted if it has run since its last snapshot; after that a child costs "
+      "a few rows. Without %d in PATTERN several children are called PATTERN-1, PATTERN-2, …",
+      "zygote fork counter -n 100 --name 'counter-%d'", 1, 1, OPERAND_VAT,
+      { OPT_COUNT, OPT_NAME, OPT_REF, OPT_NONE }, verb_fork },
+    { "zygotify", "VAT", "seal a vat: a template to fork, never again a participant",
+      "Messages to a sealed vat are rejected; it can be forked and terminated.",
+      "zygote zygotify counter", 1, 1, OPERAND_VAT, { OPT_NONE }, verb_zygotify },
+    { "ps", "", "list the vats", NULL, NULL, 0, 0, OPERAND_NONE, { OPT_NONE }, verb_ps },
+    { "tree", "", "show which vat was forked from which",
+      "More than eight children without children of their own are shown as a few and a count, "
+      "unless --all is given.",
+      NULL, 0, 0, OPERAND_NONE, { OPT_ALL, OPT_NONE }, verb_tree },
+    { "dump", "", "print the kernel's tables, queues and promises as JSON", NULL, NULL, 0, 0,
+      OPERAND_NONE, { OPT_NONE }, verb_dump },
+    { "audit", "", "recompute every reference count from the whole store",
+      "Prints each breach, and exits with 5 if there is one.", NULL, 0, 0, OPERAND_NONE,
+      { OPT_NONE }, verb_audit },
+    { "version", "", "show the version", NULL, NULL, 0, 0, OPERAND_NONE, { OPT_NONE },
+      verb_version },
+    { "help", "[VERB]", "show help", NULL, NULL, 0, 1, OPERAND_VERB, { OPT_NONE }, verb_help },
+    { "completion", "SHELL", "print a completion script for bash, zsh or fish", NULL,
+      "source <(zygote completion bash)", 1, 1, OPERAND_SHELL, { OPT_NONE }, verb_completion },
+    { NULL, NULL, NULL, NULL, NULL, 0, 0, OPERAND_NONE, { OPT_NONE }, NULL },
+};
+
+const struct command *command_find(const char *name)
+{
+    for (const struct command *c = cli_commands; c->name != NULL; c++) {
+        if (strcmp(c->name, name) == 0)
+            return c;
+    }
+    return NULL;
+}
+
+const struct option *option_find(enum option_id id)
+{
+    for (const struct option *o = cli_options; o->name != NULL; o++) {
+        if (o->id == id)
+            return o;
+    }
+    BUG("an option without a row");
+}
+
+bool command_takes(const struct command *c, enum option_id id)
+{
+    for (size_t i = 0; c->options[i] != OPT_NONE; i++) {
+        if (c->options[i] == id)
+            return true;
+    }
+    return id <= OPT_GLOBAL_END;
+}

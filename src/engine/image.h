@@ -1,0 +1,96 @@
+/* image.h -- an arena as a file.
+ *
+ * One header page, then the pages of the arena that are not all zero, in address order:
+ *
+ *   offset 0     struct image_header
+ *   offset 4096  extent 0, extent 1, …, each a run of whole pages, behind one another
+ *
+ * An extent may hold some zero pages; they are holes in the file.  What no extent covers is
+ * zero.  The bytes of a file depend on nothing but the arena and the build.
+ *
+ * Images are code: they hold function addresses.  The header is checked byte by byte, so a
+ * damaged, truncated or foreign file is refused; the contents are trusted, and whoever
+ * opens an image first verifies its hash (the kernel does).
+ *
+ * Invariants of a header (image_check() tests each):
+ *   I1  magic, version, build id, arena address and size, and the machine's parameters are
+ *       those of this program.
+ *   I2  extents are whole pages, ascending, apart, inside the arena; the first starts at
+ *       MEMORY_BASE; their file offsets follow one another from 4096 on.
+ *   I3  the file is a regular file and ends with the last extent.
+ *   I4  everything behind the last extent's entry is zero; the checksum is right.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "engine/memory.h"
+#include "engine/build_id.h"
+
+enum {
+    IMAGE_VERSION = 1,
+    IMAGE_EXTENTS_MAX = 160,
+    /* fewer zero pages than this between two others do not end an extent */
+    IMAGE_GAP_PAGES = 16,
+};
+
+#define IMAGE_MAGIC UINT64_C(0x474d494554475a5a) /* "ZZGTEIMG" */
+
+/* What must be equal in the program that wrote an image and the one that maps it. */
+struct image_params {
+    uint32_t slot_bytes;     /* sizeof an XS slot */
+    uint32_t machine_bytes;  /* sizeof an XS machine */
+    uint32_t callbacks;      /* rows of the host function table */
+    uint8_t xs_version[4];   /* major, minor, patch, 0 */
+    char signature[16];      /* of XS snapshots: "xsnap 1" */
+};
+static_assert(sizeof(struct image_params) == 32, "image format");
+
+struct image_extent {
+    uint64_t address;
+    uint64_t offset; /* in the file */
+    uint64_t bytes;
+};
+static_assert(sizeof(struct image_extent) == 24, "image format");
+
+struct image_header {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t header_bytes; /* sizeof this */
+    uint8_t build_id[BUILD_ID_BYTES];
+    uint32_t extent_count;
+    uint64_t arena_base;
+    uint64_t arena_bytes;
+    uint64_t file_bytes;
+    uint64_t machine; /* address of the XS machine */
+    struct image_params params;
+    struct image_extent extents[IMAGE_EXTENTS_MAX];
+    uint8_t zero[144];
+    uint64_t checksum; /* FNV-1a of all before: finds accidents, not attackers */
+};
+static_assert(sizeof(struct image_header) == MEMORY_PAGE, "image format");
+
+uint64_t image_checksum(const struct image_header *h);
+
+/* Write the arena to `fd`, an empty file open for writing.
+ *
+ * out     *bytes  its length.
+ * fails   the file is not empty, or the disk's fault; the file is then no image, because the
+ *         header goes last.
+ * cost    reads every page handed out so far; writes those that are not zero.
+ */
+MUST_CHECK int image_write(int fd, const struct image_params *params, uint64_t *bytes,
+                           struct err *e);
+
+/* Is this the header of an image of this program, in a file of `file_bytes`? */
+MUST_CHECK int image_check(const struct image_header *h, const struct image_params *params,
+                           uint64_t file_bytes, struct err *e);
+
+/* Reserve the arena and map the image in `fd` there, privately.  The descriptor is not
+ * needed afterwards; the file must never change.
+ *
+ * fails  as image_check(), or mmap's fault.  The process is then of no further use. */
+MUST_CHECK int image_map(int fd, const struct image_params *params, struct err *e);

@@ -1,0 +1,47 @@
+/* config.h -- a SwingSet config file, turned into what the kernel starts from.
+ *
+ * The file is upstream's JSON (loadSwingsetConfigFile and initializeSwingset), with `//`
+ * comments allowed between tokens and a few keys of ours:
+ *
+ *   zygotes                  true   forks: our vat-admin vat; false: upstream's, unmodified
+ *   addVatAdmin              true   add the vatAdmin vat and device
+ *   addVattp, addTimer       false  add upstream's vattp and timer vats
+ *   addComms                 false  (true is refused: not in this release)
+ *   bootstrapArgs            []     the bootstrap vat's parameters.argv, if none are given
+ *   limits.maxVatsOnline     50     how many vats have a live worker at once
+ *
+ * Differences: vats are XS workers (defaultManagerType defaults to xs-worker), and the four
+ * system vats but vatAdmin are added only on request.
+ *
+ * Every key either works or is refused by name, in one line: the file, line and column,
+ * the path of the key, what is wrong, what to do.
+ *
+ * Invariants of a loaded config:
+ *   H1  every bundle_id in genesis.vats and genesis.devices is among genesis.bundles.
+ *   H2  orders are those of JavaScript objects filled as upstream fills them: integer-like
+ *       names first, then [bootstrap, vatAdmin, comms, vattp, timer], then by UTF-16.
+ */
+#pragma once
+
+#include "base/hash.h"
+#include "kernel/kernel.h"
+
+struct config_options {
+    const char *bundles_dir;  /* where the system's bundles are (paths_bundles) */
+    size_t argc;              /* the bootstrap vat's parameters.argv; 0: bootstrapArgs */
+    const char *const *argv;
+};
+
+struct config {
+    struct genesis genesis;       /* spans in the arena */
+    uint64_t vats_online_max;     /* 0: not given */
+    char hash[SHA256_HEX + 1];    /* of the file */
+};
+
+/* Read a config file and every bundle it names.  Everything lives in `a`.
+ * fails  EXIT_USAGE         not JSON, unknown or refused key, wrong type or value
+ *        EXIT_NOT_FOUND     no such config or bundle file
+ *        EXIT_INCOMPATIBLE  a bundle that is not endoZipBase64
+ *        EXIT_INTEGRITY     a bundle whose `id` is not its own */
+int config_load(struct arena *a, const char *path, const struct config_options *o,
+                struct config *out, struct err *e) MUST_CHECK;

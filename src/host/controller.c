@@ -1,0 +1,322 @@
+/* controller.c -- one store, its kernel and its workers, as one thing. */
+#include "host/controller.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "host/file.h"
+#include "host/paths.h"
+#include "host/suggest.h"
+#include "store/kv.h"
+#include "worker/worker.h"
+
+/* What the host keeps in the store, beside the kernel's state. */
+#define KEY_CONFIG SPAN("host.zygote.config")       /* hash of the config file */
+#define KEY_BOOTSTRAP SPAN("host.zygote.bootstrap") /* kref, or empty once taken */
+#define KEY_ONLINE SPAN("host.zygote.maxVatsOnline")
+
+struct controller {
+    enum controller_mode mode;
+    struct controller_sink sink;
+    struct arena arena; /* paths */
+    struct store *store;
+    struct kernel *kernel;
+    struct vat_port port;
+    bool port_open;
+};
+
+/* -- creating ---------------------------------------------------------------------- */
+
+bool controller_exists(const char *dir)
+{
+    struct store *s;
+    struct err ignored;
+    if (!store_exists(dir))
+        return false;
+    if (store_open(dir, STORE_READONLY, &s, &ignored) != 0)
+        return true; /* something is there; whoever opens it will say what */
+    bool yes = kv_get(s, SPAN("version"), NULL) || kv_get(s, SPAN("vat.names"), NULL);
+    store_close(s);
+    return yes;
+}
+
+/* Remove what a failed creation made, while its lock is still held. */
+static void remove_files(const char *dir)
+{
+    static const char *const names[] = { "swingstore.sqlite", "swingstore.sqlite-wal",
+                                         "swingstore.sqlite-shm", "zygote.lock" };
+    struct arena a;
+    arena_init(&a);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        unlink(file_join(&a, dir, names[i]));
+    arena_fini(&a);
+}
+
+static void keep_host_keys(struct store *s, const struct config *c, kref bootstrap)
+{
+    kv_host_set(s, KEY_CONFIG, span_of(c->hash));
+    if (bootstrap.kind == KREF_PROMISE)
+        kv_host_set(s, KEY_BOOTSTRAP, span_of(kref_text(bootstrap).s));
+    if (c->vats_online_max > 0) {
+        char text[32];
+        snprintf(text, sizeof text, "%" PRIu64, c->vats_online_max);
+        kv_host_set(s, KEY_ONLINE, span_of(text));
+    }
+}
+
+int controller_create(const char *dir, const struct config *config, kref *bootstrap,
+                      struct err *e)
+{
+    struct stat st;
+    struct store *s;
+    kref result = { 0 };
+    bool had_dir = stat(dir, &st) == 0, had_store = store_exists(dir);
+    if (store_open(dir, STORE_CREATE, &s, e) != 0)
+        return -1;
+    int failed = kernel_genesis(s, &config->genesis, &result, e);
+    if (!failed) {
+        keep_host_keys(s, config, result);
+        failed = store_commit(s, e);
+    }
+    if (failed && !had_store)
+        remove_files(dir);
+    store_close(s);
+    if (failed && !had_dir)
+        rmdir(dir);
+    if (failed)
+        return -1;
+    *bootstrap = result;
+    return 0;
+}
+
+/* -- opening ----------------------------------------------------------------------- */
+
+static void on_console(void *self, vat_id vat, struct span level, struct span text)
+{
+    struct controller *c = self;
+    if (c->sink.console != NULL)
+        c->sink.console(c->sink.self, vat, level, text);
+}
+
+static void on_note(void *self, struct span text)
+{
+    struct controller *c = self;
+    if (c->sink.note != NULL)
+        c->sink.note(c->sink.self, text);
+}
+
+static void on_crank(void *self, uint64_t number, struct span message, const char *crankhash,
+                     const char *activityhash)
+{
+    struct controller *c = self;
+    (void)message;
+    (void)crankhash;
+    (void)activityhash;
+    if (c->sink.crank != NULL)
+        c->sink.crank(c->sink.self, number);
+}
+
+static int open_port(struct controller *c, struct err *e)
+{
+    struct worker_options o = { 0 };
+    if (paths_worker(&c->arena, &o.program, e) != 0 ||
+        paths_cache(&c->arena, &o.image_dir, e) != 0 || worker_port_open(&o, &c->port, e) != 0)
+        return -1;
+    c->port_open = true;
+    return 0;
+}
+
+/* While looking nothing runs; a machine that is asked for all the same is refused. */
+static int no_start(void *self, const struct vat_start *from, struct vat_machine **out,
+                    struct err *e)
+{
+    (void)self;
+    (void)from;
+    (void)out;
+    return err_set(e, EXIT_FAILED, "the store is open for reading only");
+}
+
+static uint64_t vats_online_max(struct store *s)
+{
+    struct span text;
+    uint64_t n;
+    return kv_get(s, KEY_ONLINE, &text) && span_u64(text, &n) ? n : 0;
+}
+
+static int open_all(struct controller *c, const char *dir, struct err *e)
+{
+    bool look = c->mode == CONTROLLER_LOOK;
+    if (store_open(dir, look ? STORE_READONLY : STORE_OPEN, &c->store, e) != 0 ||
+        (!look && open_port(c, e) != 0))
+        return -1;
+    struct kernel_options o = {
+        .max_vats_online = vats_online_max(c->store),
+        .sink = { .self = c, .console = on_console, .note = on_note, .crank = on_crank },
+    };
+    if (look)
+        c->port = (struct vat_port){ .start = no_start };
+    if (kernel_open(c->store, &c->port, &o, &c->kernel, e) != 0)
+        return err_while(e, "%s", dir);
+    return 0;
+}
+
+int controller_open(const char *dir, enum controller_mode mode,
+                    const struct controller_sink *sink, struct controller **out, struct err *e)
+{
+    struct controller *c = xcalloc(1, sizeof *c);
+    c->mode = mode;
+    if (sink != NULL)
+        c->sink = *sink;
+    arena_init(&c->arena);
+    if (open_all(c, dir, e) != 0) {
+        controller_close(c);
+        return -1;
+    }
+    *out = c;
+    return 0;
+}
+
+void controller_close(struct controller *c)
+{
+    if (c == NULL)
+        return;
+    if (c->kernel != NULL)
+        kernel_close(c->kernel);
+    if (c->port_open)
+        worker_port_close(&c->port);
+    if (c->store != NULL)
+        store_close(c->store);
+    arena_fini(&c->arena);
+    free(c);
+}
+
+struct kernel *controller_kernel(struct controller *c)
+{
+    return c->kernel;
+}
+
+struct store *controller_store(struct controller *c)
+{
+    return c->store;
+}
+
+/* -- running ----------------------------------------------------------------------- */
+
+int controller_commit(struct controller *c, struct err *e)
+{
+    return store_commit(c->store, e);
+}
+
+int controller_run(struct controller *c, uint64_t max, uint64_t *cranks, bool *quiescent,
+                   struct err *e)
+{
+    uint64_t total = 0, ran = 0, block;
+    *quiescent = false;
+    do {
+        block = max == 0 || max - total > CONTROLLER_BLOCK ? CONTROLLER_BLOCK : max - total;
+        int failed = block > 0 && kernel_run(c->kernel, block, &ran, e) != 0;
+        *cranks = total += block > 0 ? ran : 0;
+        if (failed || controller_commit(c, e) != 0)
+            return -1;
+        *quiescent = block > 0 && ran < block;
+    } while (!*quiescent && (max == 0 || total < max));
+    return 0;
+}
+
+kref controller_bootstrap(struct controller *c)
+{
+    struct span text;
+    kref k = { 0 };
+    if (!kv_get(c->store, KEY_BOOTSTRAP, &text) || !kref_parse(text, &k))
+        return (kref){ 0 };
+    return k;
+}
+
+void controller_forget_bootstrap(struct controller *c)
+{
+    kv_host_set(c->store, KEY_BOOTSTRAP, SPAN(""));
+}
+
+struct span controller_config_hash(struct controller *c)
+{
+    struct span text = SPAN_NONE;
+    return kv_get(c->store, KEY_CONFIG, &text) ? text : SPAN_NONE;
+}
+
+/* -- looking ----------------------------------------------------------------------- */
+
+static const char *text_of(struct arena *a, struct span s)
+{
+    return arena_copy(a, s).p;
+}
+
+int controller_find_vat(struct controller *c, const char *name, struct arena *a,
+                        struct vat_info *out, struct err *e)
+{
+    struct span wanted = span_of(name);
+    struct suggest near = suggest_for(wanted);
+    struct vat_info *vats;
+    const struct vat_info *found = NULL;
+    vat_id id = { 0 };
+    bool by_id = vat_id_parse(wanted, &id);
+    size_t n = kernel_vats(c->kernel, a, &vats);
+    for (size_t i = 0; i < n; i++) {
+        bool named = vats[i].name.n > 0 && span_eq(vats[i].name, wanted);
+        if (by_id && vat_id_eq(vats[i].vat, id)) {
+            *out = vats[i];
+            return 0;
+        }
+        if (named && found != NULL)
+            return err_set(e, EXIT_USAGE, "several vats are called \"%s\": %s, %s; use the ID",
+                           name, vat_id_text(found->vat).s, vat_id_text(vats[i].vat).s);
+        if (named)
+            found = &vats[i];
+        if (vats[i].name.n > 0)
+            suggest_offer(&near, text_of(a, vats[i].name));
+    }
+    if (found == NULL)
+        return err_set(e, EXIT_NOT_FOUND, "no vat \"%s\"%s%s%s", name,
+                       near.best != NULL ? "; did you mean \"" : "",
+                       near.best != NULL ? near.best : "", near.best != NULL ? "\"?" : "");
+    *out = *found;
+    return 0;
+}
+
+bool controller_vat_exists(struct controller *c, vat_id vat)
+{
+    return kv_get(c->store, arena_printf(&c->arena, "%s.source", vat_id_text(vat).s), NULL);
+}
+
+/* Value of "vNN.c.SLOT". */
+static bool clist_get(struct controller *c, vat_id vat, struct span slot, struct span *out)
+{
+    struct span key =
+        arena_printf(&c->arena, "%s.c.%.*s", vat_id_text(vat).s, SPAN_ARG(slot));
+    return kv_get(c->store, key, out);
+}
+
+kref controller_counterpart(struct controller *c, vat_id parent, kref ref, vat_id child)
+{
+    struct span row, text;
+    kref k = { 0 };
+    if (!clist_get(c, parent, span_of(kref_text(ref).s), &row) || row.n < 3)
+        return k;
+    struct span name = arena_copy(&c->arena, span_from(row, 2)); /* behind "R " or "_ " */
+    if (!clist_get(c, child, name, &text) || !kref_parse(text, &k))
+        return (kref){ 0 };
+    return k;
+}
+
+bool controller_memory(struct controller *c, const struct vat_info *vat, uint64_t *pss_kib)
+{
+    struct worker_memory m;
+    if (!c->port_open || vat->machine == NULL ||
+        !worker_port_memory(&c->port, vat->machine, &m))
+        return false;
+    *pss_kib = m.pss_kib;
+    return true;
+}

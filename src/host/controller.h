@@ -1,0 +1,75 @@
+/* controller.h -- one store, its kernel and its workers, as one thing.
+ *
+ * Calling sequence:
+ *
+ *   controller_create                    once per store
+ *   controller_open                      every process
+ *     controller_run, _send, _fork, …    cranks; committed every CONTROLLER_BLOCK cranks
+ *     controller_commit                  what was done since is durable
+ *   controller_close                     ends the workers; commits nothing
+ *
+ * An error is final: what was not committed is dropped by controller_close.
+ *
+ * CONTROLLER_LOOK opens the store read only, beside a writer if there is one: it sees the
+ * last commit, starts no worker and changes nothing.
+ */
+#pragma once
+
+#include "host/config.h"
+#include "kernel/kernel.h"
+
+struct controller;
+
+enum controller_mode { CONTROLLER_LOOK, CONTROLLER_WRITE };
+enum { CONTROLLER_BLOCK = 1000 /* cranks per commit */ };
+
+/* What happens meanwhile; any function may be NULL.  `text` is as hostile as its vat. */
+struct controller_sink {
+    void *self;
+    void (*console)(void *self, vat_id vat, struct span level, struct span text);
+    void (*note)(void *self, struct span text);
+    void (*crank)(void *self, uint64_t number);
+};
+
+/* Is there a store that a kernel was initialised in? */
+bool controller_exists(const char *dir);
+
+/* Make a store from a config.  Nothing is left behind if that fails.
+ * out    *bootstrap  promise of the bootstrap message's result
+ * fails  as store_open(STORE_CREATE) and kernel_genesis. */
+int controller_create(const char *dir, const struct config *config, kref *bootstrap,
+                      struct err *e) MUST_CHECK;
+
+/* fails  as store_open and kernel_open; EXIT_NOT_FOUND no worker program. */
+int controller_open(const char *dir, enum controller_mode mode,
+                    const struct controller_sink *sink, struct controller **out,
+                    struct err *e) MUST_CHECK;
+void controller_close(struct controller *c);
+
+struct kernel *controller_kernel(struct controller *c);
+struct store *controller_store(struct controller *c);
+
+/* Run to quiescence, or until `max` cranks ran (0: no limit), committing on the way.
+ * out    *cranks     how many ran
+ *        *quiescent  nothing is left to do */
+int controller_run(struct controller *c, uint64_t max, uint64_t *cranks, bool *quiescent,
+                   struct err *e) MUST_CHECK;
+int controller_commit(struct controller *c, struct err *e) MUST_CHECK;
+
+/* The bootstrap message's result promise, until it is taken; KREF_INVALID after that. */
+kref controller_bootstrap(struct controller *c);
+void controller_forget_bootstrap(struct controller *c);
+/* SHA-256 of the config file the store was made from (absent: another program made it). */
+struct span controller_config_hash(struct controller *c);
+
+/* Find a living vat by name or "v7".
+ * fails  EXIT_NOT_FOUND, naming the nearest name; EXIT_USAGE several vats have the name. */
+int controller_find_vat(struct controller *c, const char *name, struct arena *a,
+                        struct vat_info *out, struct err *e) MUST_CHECK;
+/* Cheaper than looking for it among all. */
+bool controller_vat_exists(struct controller *c, vat_id vat);
+/* What the child of a fork calls `ref`, an export of its parent; KREF_INVALID if the child
+ * does not have it any more. */
+kref controller_counterpart(struct controller *c, vat_id parent, kref ref, vat_id child);
+/* Proportional share of a vat's memory in KiB; false if it has no worker now. */
+bool controller_memory(struct controller *c, const struct vat_info *vat, uint64_t *pss_kib);

@@ -1,0 +1,19 @@
+/* paths.h -- where things are on this machine.
+ *
+ *   worker   $ZYGOTE_WORKER, else zygote-worker beside the running program
+ *   bundles  $ZYGOTE_BUNDLES, else bundles/ beside the running program (a build), else
+ *            ../share/zygote/bundles from there (an installation)
+ *   cache    $ZYGOTE_CACHE, else $XDG_CACHE_HOME/zygote, else ~/.cache/zygote
+ *
+ * An empty environment variable counts as none.  Paths live in the arena.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+
+/* fails  EXIT_NOT_FOUND, naming what was looked for and where. */
+int paths_worker(struct arena *a, const char **out, struct err *e) MUST_CHECK;
+int paths_bundles(struct arena *a, const char **out, struct err *e) MUST_CHECK;
+/* The directory is made if it is not there. */
+int paths_cache(struct arena *a, const char **out, struct err *e) MUST_CHECK;

@@ -1,0 +1,43 @@
+/* crank.h -- one delivery, one set of changes, kept or dropped whole.
+ *
+ * Order of work (upstream's kernel.js): the acceptance queue is routed first, one event a
+ * crank; then a terminated vat is cleaned up, then garbage collection is delivered, then
+ * vats that are due bring out their dead, then the run queue is served.
+ *
+ * A crank:   savepoint START, take the event; savepoint DELIVER, deliver;
+ *            abort?  roll back to DELIVER (event consumed) or START (tried again)
+ *            else    maybe save a heap snapshot
+ *            then    count dirt, terminate, call vat-admin, settle reference counts,
+ *                    step the crank number, emit hashes.
+ */
+#pragma once
+
+#include "kernel/state.h"
+
+/* What a delivery asks of the end of its crank. */
+struct crank_result {
+    bool abort;          /* undo what the delivery did */
+    bool consume;        /* and do not try the event again */
+    bool delivered;      /* to `vat` */
+    vat_id vat;
+    uint64_t computrons;
+    bool measure_dirt;
+    uint64_t gc_krefs;
+    bool terminate;      /* `vat` */
+    bool reject;
+    struct capdata info;
+    struct span admin_method; /* to call on vat-admin; SPAN_NONE: none */
+    const struct pass *admin_args;
+    kref *release;       /* references the event held, to give back after an abort */
+    size_t release_count;
+};
+
+/* Run one crank.
+ * out   *ran     false: nothing to do.
+ * fails the world's fault, or a panic: this crank is undone; earlier ones stand. */
+int crank_run(struct kernel *k, bool *ran, struct err *e) MUST_CHECK;
+
+/* One delivery to a vat's machine, and what follows from how it went.
+ * `dirt`: the delivery counts towards bringOutYourDead. */
+int crank_deliver(struct kernel *k, vat_id vat, struct span delivery, bool dirt,
+                  uint64_t gc_krefs, struct crank_result *r, struct err *e) MUST_CHECK;

@@ -1,0 +1,15 @@
+/* external.h -- what the host holds.
+ *
+ * Upstream counts a reference for each result promise and resolution it hands to the host,
+ * and remembers nowhere that it did.  We write them down, in a key of the host's own space
+ * (host.zygote.external: unhashed, unseen by upstream), so that an audit can account for
+ * every count.
+ */
+#pragma once
+
+#include "kernel/state.h"
+
+void external_hold(struct kernel *k, kref r);
+void external_release(struct kernel *k, kref r);
+/* Everything held, a kref as often as it is counted. */
+struct strings external_all(struct kernel *k);

@@ -1,0 +1,453 @@
+#include "kernel/fork.h"
+
+#include "kernel/clist.h"
+#include "kernel/delivery.h"
+#include "kernel/gc.h"
+#include "kernel/object.h"
+#include "kernel/promise.h"
+#include "kernel/vats.h"
+#include "kernel/warehouse.h"
+#include "store/snapshot.h"
+#include "store/transcript.h"
+
+/* -- asking ---------------------------------------------------------------------------------- */
+
+vat_id fork_queue(struct kernel *k, vat_id parent, const kref *oldrefs, size_t count,
+                  const struct fork_options *o)
+{
+    vat_id child = vat_allocate_id(k);
+    struct buf b = { 0 };
+    buf_printf(&b, "{\"type\":\"fork-vat\",\"vatID\":\"%s\",\"parentVatID\":\"%s\",\"oldrefs\":[",
+               vat_id_text(child).s, vat_id_text(parent).s);
+    for (size_t i = 0; i < count; i++) {
+        if (oldrefs[i].kind == KREF_OBJECT) ref_inc(k, oldrefs[i], REF_NORMAL);
+        buf_puts(&b, i > 0 ? ",\"" : "\"");
+        if (oldrefs[i].kind != KREF_INVALID) buf_puts(&b, kref_text(oldrefs[i]).s);
+        buf_putc(&b, '"');
+    }
+    buf_printf(&b, "],\"dynamicOptions\":{\"critical\":%s", o->critical ? "true" : "false");
+    if (o->name.p != NULL) {
+        buf_puts(&b, ",\"name\":");
+        json_put_string(&b, o->name);
+    }
+    if (o->reap_interval == REAP_NEVER) buf_puts(&b, ",\"reapInterval\":\"never\"");
+    if (o->reap_interval >= 0) buf_printf(&b, ",\"reapInterval\":%lld", (long long)o->reap_interval);
+    buf_printf(&b, "},\"host\":%s}", o->host ? "true" : "false");
+    queue_put(k, QUEUE_ACCEPTANCE, buf_span(&b));
+    buf_fini(&b);
+    return child;
+}
+
+void zygotify_queue(struct kernel *k, vat_id vat, bool host)
+{
+    queue_put(k, QUEUE_ACCEPTANCE,
+              arena_printf(kernel_arena(k),
+                           "{\"type\":\"zygotify-vat\",\"vatID\":\"%s\",\"host\":%s}",
+                           vat_id_text(vat).s, host ? "true" : "false"));
+}
+
+/* An event, decoded. */
+struct request {
+    vat_id child, parent;
+    size_t count;
+    kref *oldrefs;
+    struct fork_options options;
+};
+
+static struct request decode(struct kernel *k, struct jval event)
+{
+    struct arena *a = kernel_arena(k);
+    struct jval refs = json_get(event, "oldrefs"), o = json_get(event, "dynamicOptions");
+    struct jval reap = json_get(o, "reapInterval");
+    struct request r = { .count = json_len(refs) };
+    bool ok = vat_id_parse(json_str(json_get(event, "vatID"), a), &r.child) &&
+              vat_id_parse(json_str(json_get(event, "parentVatID"), a), &r.parent);
+    INVARIANT(ok);
+    r.oldrefs = ARENA_ARRAY(a, kref, r.count + 1);
+    for (size_t i = 0; i < r.count; i++) {
+        if (!kref_parse(json_str(json_at(refs, i), a), &r.oldrefs[i])) {
+            r.oldrefs[i].kind = KREF_INVALID;
+        }
+    }
+    uint64_t interval;
+    r.options = (struct fork_options){
+        .name = json_str(json_get(o, "name"), a),
+        .critical = json_type(json_get(o, "critical")) == JSON_TRUE,
+        .reap_interval = json_is(reap, "never")          ? REAP_NEVER
+                         : json_u64(reap, &interval)     ? (int64_t)interval
+                                                         : REAP_DEFAULT,
+        .host = json_type(json_get(event, "host")) == JSON_TRUE,
+    };
+    return r;
+}
+
+/* -- refusing ---------------------------------------------------------------------------------- */
+
+/* A zygote must be promise-free: each of its children would hold half of a conversation. */
+static struct span not_quiescent(struct kernel *k, vat_id vat)
+{
+    struct clist_walk w = { 0 };
+    unsigned decided = 0, subscribed = 0, other = 0;
+    struct span name = span_of_vat(k, vat);
+    while (clist_next(k, vat, "p", &w)) {
+        vat_id decider;
+        struct strings subscribers = promise_subscribers(k, w.r);
+        if (promise_decider(k, w.r, &decider) && vat_id_eq(decider, vat)) {
+            decided++;
+        } else if (strings_have(&subscribers, name)) {
+            subscribed++;
+        } else {
+            other++;
+        }
+    }
+    unsigned total = decided + subscribed + other;
+    if (total == 0) return SPAN_NONE;
+    return arena_printf(kernel_arena(k),
+                        "vat is not quiescent: %u promise%s (%u decided, %u subscribed, %u other)",
+                        total, total == 1 ? "" : "s", decided, subscribed, other);
+}
+
+struct span fork_refusal(struct kernel *k, vat_id vat)
+{
+    if (!vat_is_alive(k, vat)) return SPAN("vat terminated");
+    struct vat_options o = vat_options(k, vat);
+    if (!vat_is_dynamic(k, vat) || o.enable_setup || o.enable_pipelining || o.enable_disavow ||
+        !o.use_transcript) {
+        return SPAN("vat type cannot be forked");
+    }
+    return not_quiescent(k, vat);
+}
+
+static bool is_export(struct kernel *k, vat_id vat, kref o)
+{
+    vat_id owner;
+    struct clist_row row;
+    return o.kind == KREF_OBJECT && object_owner(k, o, &owner) && vat_id_eq(owner, vat) &&
+           clist_row(k, vat, o, &row) && row.reachable;
+}
+
+static struct span refusal(struct kernel *k, const struct request *r)
+{
+    struct span why = fork_refusal(k, r->parent);
+    for (size_t i = 0; why.p == NULL && i < r->count; i++) {
+        if (!is_export(k, r->parent, r->oldrefs[i])) {
+            why = arena_printf(kernel_arena(k), "oldrefs[%zu] is not an export of this vat", i);
+        }
+    }
+    return why;
+}
+
+/* -- answering ----------------------------------------------------------------------------------- */
+
+static void call_back(struct kernel *k, struct span method, vat_id vat, const struct pass *result,
+                      struct crank_result *r)
+{
+    struct arena *a = kernel_arena(k);
+    const struct pass *args[] = { pass_string(a, span_of_vat(k, vat)), result };
+    r->admin_method = method;
+    r->admin_args = pass_array(a, 2, args);
+}
+
+static void report_refusal(struct kernel *k, struct span method, vat_id vat, bool host,
+                           struct span why, struct crank_result *r)
+{
+    struct arena *a = kernel_arena(k);
+    kernel_note(k, "%s: %.*s", vat_id_text(vat).s, SPAN_ARG(why));
+    if (host) return;
+    struct span key = SPAN("error");
+    const struct pass *error = pass_error(a, SPAN("Error"), why);
+    call_back(k, method, vat, pass_record(a, 1, &key, &error), r);
+}
+
+/* -- a current snapshot ------------------------------------------------------------------------------ */
+
+/* Make the vat's snapshot current: nothing but load-snapshot in its span.  A function of
+ * the store alone, so that every node of a consensus machine does the same.
+ * out  *bad  the vat could not bring out its dead; its machine is stopped. */
+static int make_current(struct kernel *k, vat_id vat, bool *bad, struct err *e)
+{
+    struct transcript_bounds t;
+    struct snapshot_info have;
+    struct span name = span_of_vat(k, vat);
+    bool found = transcript_bounds(k->store, name, &t);
+    INVARIANT(found);
+    *bad = false;
+    if (t.end - t.start <= 1 && snapshot_info(k->store, name, &have)) return 0;
+    memset(&k->fate, 0, sizeof k->fate);
+    if (warehouse_snapshot(k, vat, 1, NULL, bad, e) != 0) return -1;
+    if (*bad) warehouse_stop(k, vat);
+    return 0;
+}
+
+/* What a failed bringOutYourDead did is undone; the vat itself goes on as it was. */
+static void undo(struct request *r, struct crank_result *out)
+{
+    out->abort = out->consume = true;
+    out->release = r->oldrefs;
+    out->release_count = r->count;
+}
+
+/* -- cloning --------------------------------------------------------------------------------------------- */
+
+static void clone_options(struct kernel *k, const struct request *r)
+{
+    struct vat_options o = vat_options(k, r->parent);
+    o.name = r->options.name;
+    o.critical = r->options.critical;
+    kv_set(k->store, key_vat(k, r->child, "source"), state_need(k, key_vat(k, r->parent, "source")));
+    kv_set(k->store, key_vat(k, r->child, "options"), vat_options_text(k, &o));
+    if (r->options.reap_interval != REAP_DEFAULT) {
+        vat_set_reap_interval(k, r->child, r->options.reap_interval);
+    }
+}
+
+static void clone_parameters(struct kernel *k, const struct request *r)
+{
+    struct span key = key_vat(k, r->parent, "vatParameters");
+    struct capdata parameters;
+    if (!state_has(k, key)) return;
+    bool ok = capdata_decode(kernel_arena(k), state_json(k, key), &parameters);
+    INVARIANT(ok);
+    vat_set_parameters(k, r->child, &parameters);
+}
+
+static void clone_counters(struct kernel *k, const struct request *r)
+{
+    static const char *const fields[] = { "o.nextID", "p.nextID", "d.nextID" };
+    vat_clear_dirt(k, r->child);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        kv_set(k->store, key_vat(k, r->child, fields[i]),
+               state_need(k, key_vat(k, r->parent, fields[i])));
+    }
+}
+
+static void clone_vatstore(struct kernel *k, const struct request *r)
+{
+    struct span prefix = key_vat(k, r->parent, "vs."), key = prefix;
+    while (state_next_key(k, prefix, &key)) {
+        kv_set(k->store, key_vat_in(k, r->child, "vs.", span_from(key, prefix.n)),
+               state_need(k, key));
+    }
+}
+
+/* What an export of the parent is called in the child; one row per new object. */
+struct renamed {
+    kref old, new;
+};
+
+struct clone {
+    struct kernel *k;
+    const struct request *r;
+    struct renamed *renamed;
+    size_t count, room;
+    kref root; /* the child's; KREF_INVALID if the parent's was dropped */
+};
+
+static void remember(struct clone *c, kref old, kref new)
+{
+    if (c->count == c->room) {
+        size_t room = c->room == 0 ? 16 : c->room * 2;
+        struct renamed *grown = ARENA_ARRAY(kernel_arena(c->k), struct renamed, room);
+        if (c->count > 0) memcpy(grown, c->renamed, c->count * sizeof *grown);
+        c->renamed = grown;
+        c->room = room;
+    }
+    c->renamed[c->count++] = (struct renamed){ old, new };
+}
+
+/* A fresh object that only the child's c-list knows.  Whoever is handed it counts it in
+ * the same crank; the rest are garbage, and the child is told so before anything else. */
+static void clone_export(struct clone *c, kref old, struct clist_row row)
+{
+    kref new = object_add(c->k, c->r->child);
+    clist_put(c->k, c->r->child, new, row);
+    kref_set_add(&c->k->maybe_free, new);
+    remember(c, old, new);
+    if (row.reachable && span_is(row.vref, "o+0")) c->root = new;
+}
+
+static void clone_import(struct clone *c, kref o, struct clist_row row)
+{
+    struct kernel *k = c->k;
+    if (o.kind == KREF_OBJECT && !object_exists(k, o)) {
+        /* Retired while the parent was sealed: the child will be told. */
+        struct strings action = { 1, &(struct span){ NULL, 0 } };
+        action.items[0] = gc_action_text(k, c->r->child, GC_RETIRE_IMPORT, o);
+        gc_add_actions(k, &action);
+    } else {
+        ref_inc(k, o, row.reachable ? REF_NORMAL : REF_RECOGNIZABLE);
+    }
+    clist_put(k, c->r->child, o, row);
+}
+
+static void clone_clist(struct clone *c)
+{
+    struct kernel *k = c->k;
+    struct clist_walk w = { 0 };
+    while (clist_next(k, c->r->parent, "", &w)) {
+        struct clist_row row;
+        bool found = clist_row(k, c->r->parent, w.r, &row);
+        INVARIANT(found && w.r.kind != KREF_PROMISE);
+        stats_inc(&k->stats, STAT_CLIST_ENTRIES);
+        if (w.r.kind == KREF_OBJECT && row.vref.p[1] == '+') {
+            clone_export(c, w.r, row);
+        } else {
+            clone_import(c, w.r, row);
+        }
+    }
+}
+
+static void record_origin(struct kernel *k, const struct request *r, const struct snapshot_info *s)
+{
+    struct transcript_bounds t;
+    bool found = transcript_bounds(k->store, span_of_vat(k, r->parent), &t);
+    INVARIANT(found);
+    kv_set(k->store, key_vat(k, r->child, "forkedFrom"),
+           arena_printf(kernel_arena(k),
+                        "{\"vatID\":\"%s\",\"incarnation\":%llu,\"position\":%llu,\"snapshotID\":\"%s\"}",
+                        vat_id_text(r->parent).s, (unsigned long long)t.incarnation,
+                        (unsigned long long)t.end, s->hash));
+}
+
+static void clone_machine(struct kernel *k, const struct request *r)
+{
+    struct span parent = span_of_vat(k, r->parent), child = span_of_vat(k, r->child);
+    struct snapshot_info s;
+    bool found = snapshot_info(k->store, parent, &s);
+    INVARIANT(found);
+    record_origin(k, r, &s);
+    transcript_init(k->store, child);
+    transcript_add(k->store, child,
+                   arena_printf(kernel_arena(k),
+                                "{\"d\":[\"load-snapshot\",{\"snapshotID\":\"%s\"}],\"sc\":[],"
+                                "\"r\":{\"status\":\"ok\"}}", s.hash));
+    snapshot_share(k->store);
+    snapshot_clone(k->store, parent, child);
+}
+
+/* In the canonical order of writes (fork.md section 3). */
+static void clone_rows(struct clone *c)
+{
+    struct kernel *k = c->k;
+    vat_add_dynamic(k, c->r->child);
+    clone_options(k, c->r);
+    clone_parameters(k, c->r);
+    clone_counters(k, c->r);
+    clone_vatstore(k, c->r);
+    kernel_step_label(k, "fork: vatstore cloned");
+    clone_clist(c);
+    kernel_step_label(k, "fork: c-list cloned");
+    clone_machine(k, c->r);
+    kernel_step_label(k, "fork: machine cloned");
+}
+
+/* -- the crank ------------------------------------------------------------------------------------------------ */
+
+static kref new_name(const struct clone *c, kref old)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (kref_eq(c->renamed[i].old, old)) return c->renamed[i].new;
+    }
+    BUG("an oldref was checked but not cloned");
+}
+
+static void report_child(struct clone *c, struct crank_result *out)
+{
+    struct kernel *k = c->k;
+    struct arena *a = kernel_arena(k);
+    const struct pass **refs = ARENA_ARRAY(a, const struct pass *, c->r->count + 1);
+    for (size_t i = 0; i < c->r->count; i++) {
+        refs[i] = pass_slot(a, span_of_kref(k, new_name(c, c->r->oldrefs[i])), SPAN_NONE);
+    }
+    if (c->r->options.host) { /* nobody else would hold them */
+        if (c->root.kind != KREF_INVALID) object_pin(k, c->root);
+        return;
+    }
+    struct span keys[] = { SPAN("newrefs"), SPAN("rootObject") };
+    const struct pass *values[] = { pass_array(a, c->r->count, refs), pass_undefined(a) };
+    if (c->root.kind != KREF_INVALID) values[1] = pass_slot(a, span_of_kref(k, c->root), SPAN_NONE);
+    call_back(k, SPAN("newVatCallback"), c->r->child, pass_record(a, 2, keys, values), out);
+}
+
+static void release_oldrefs(struct kernel *k, const struct request *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->oldrefs[i].kind == KREF_OBJECT) ref_dec(k, r->oldrefs[i], REF_NORMAL);
+    }
+}
+
+int fork_crank(struct kernel *k, struct jval event, struct crank_result *out, struct err *e)
+{
+    struct request r = decode(k, event);
+    struct span why = refusal(k, &r), method = SPAN("newVatCallback");
+    bool bad = false;
+    if (why.p == NULL && !vat_is_sealed(k, r.parent)) {
+        if (make_current(k, r.parent, &bad, e) != 0) return -1;
+        if (bad) {
+            undo(&r, out);
+            report_refusal(k, method, r.child, r.options.host,
+                           SPAN("vat could not be brought to rest for its snapshot"), out);
+            return 0;
+        }
+        why = refusal(k, &r); /* bringOutYourDead may have changed what there is */
+    }
+    if (why.p != NULL) {
+        release_oldrefs(k, &r);
+        report_refusal(k, method, r.child, r.options.host, why, out);
+        return 0;
+    }
+    kernel_step_label(k, "fork: snapshot current");
+    struct clone c = { .k = k, .r = &r };
+    clone_rows(&c);
+    report_child(&c, out);
+    release_oldrefs(k, &r);
+    kernel_note(k, "forked %s from %s", vat_id_text(r.child).s, vat_id_text(r.parent).s);
+    return 0;
+}
+
+int zygotify_crank(struct kernel *k, struct jval event, struct crank_result *out, struct err *e)
+{
+    struct arena *a = kernel_arena(k);
+    struct request r = { 0 };
+    bool ok = vat_id_parse(json_str(json_get(event, "vatID"), a), &r.parent);
+    INVARIANT(ok);
+    bool host = json_type(json_get(event, "host")) == JSON_TRUE, bad = false;
+    struct span why = fork_refusal(k, r.parent), method = SPAN("zygoteCallback");
+    if (why.p == NULL && !vat_is_sealed(k, r.parent)) {
+        if (make_current(k, r.parent, &bad, e) != 0) return -1;
+        if (bad) {
+            undo(&r, out);
+            report_refusal(k, method, r.parent, host,
+                           SPAN("vat could not be brought to rest for its snapshot"), out);
+            return 0;
+        }
+        why = not_quiescent(k, r.parent);
+    }
+    if (why.p != NULL) {
+        report_refusal(k, method, r.parent, host, why, out);
+        return 0;
+    }
+    struct span text;
+    kref root;
+    kv_set(k->store, key_vat(k, r.parent, "sealed"), SPAN("1"));
+    if (kv_get(k->store, key_clist_vref(k, r.parent, SPAN("o+0")), &text) && kref_parse(text, &root)) {
+        object_pin(k, root);
+    }
+    warehouse_stop(k, r.parent);
+    kernel_note(k, "sealed %s as a zygote", vat_id_text(r.parent).s);
+    if (!host) call_back(k, method, r.parent, pass_record(a, 0, NULL, NULL), out);
+    return 0;
+}
+
+bool fork_origin(struct kernel *k, vat_id vat, struct fork_origin *out)
+{
+    struct span key = key_vat(k, vat, "forkedFrom");
+    if (!k->zygotes || !state_has(k, key)) return false;
+    struct jval v = state_json(k, key);
+    bool ok = vat_id_parse(json_str(json_get(v, "vatID"), kernel_arena(k)), &out->parent) &&
+              json_u64(json_get(v, "incarnation"), &out->incarnation) &&
+              json_u64(json_get(v, "position"), &out->position);
+    INVARIANT(ok);
+    out->snapshot = json_str(json_get(v, "snapshotID"), kernel_arena(k));
+    return true;
+}

@@ -1,0 +1,56 @@
+/* fork.h -- new vats from old ones.  (The specification: fork.md.)
+ *
+ * A fork is an event like create-vat: it is checked, the parent's heap snapshot is made
+ * current if it is not, and then the parent's rows are cloned under the child's name:
+ * options, vatstore, c-list, a transcript that starts with load-snapshot, and the snapshot
+ * by reference.  No machine takes part: the child is paged in at its first delivery.
+ *
+ *   { type: "fork-vat", vatID: child, parentVatID, oldrefs: [kref…], dynamicOptions }
+ *   { type: "zygotify-vat", vatID }
+ *
+ * Rules for what the child has:
+ *   imports        the same kref and vref, flag copied
+ *   exports        fresh krefs that the child owns, same vref and flag; those asked for in
+ *                  oldrefs, and the root, get a reference in the callback; garbage
+ *                  collection tells the child of the others
+ *   promises       none: a parent that has any is refused (strict mode)
+ *   device nodes   the same
+ *
+ * A sealed vat (zygote) never runs again: messages to it are rejected, garbage collection
+ * passes it by, only forking and termination are left.
+ *
+ * Invariants:
+ *   F1  a child exists whole, or not at all.
+ *   F2  no authority: what a child can reach, its parent could, or the forker passed it.
+ *   F3  forking a vat whose snapshot is current writes nothing to the parent.
+ */
+#pragma once
+
+#include "kernel/crank.h"
+
+struct fork_options {
+    struct span name;       /* SPAN_NONE: the parent's is not inherited */
+    bool critical;
+    int64_t reap_interval;  /* REAP_DEFAULT: the parent's threshold */
+    bool host;              /* asked by the host: nobody in the swingset waits */
+};
+
+/* Allocate the child's ID and queue the event; counts each object in oldrefs. */
+vat_id fork_queue(struct kernel *k, vat_id parent, const kref *oldrefs, size_t count,
+                  const struct fork_options *o);
+void zygotify_queue(struct kernel *k, vat_id vat, bool host);
+
+/* The crank of each event.  Refusals are reported to the caller's promise. */
+int fork_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e);
+int zygotify_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e);
+
+/* Why `vat` cannot be forked (or sealed), or SPAN_NONE.  Changes nothing. */
+struct span fork_refusal(struct kernel *k, vat_id vat);
+
+/* The parent of a fork, as recorded at the fork. */
+struct fork_origin {
+    vat_id parent;
+    uint64_t incarnation, position;
+    struct span snapshot;
+};
+bool fork_origin(struct kernel *k, vat_id vat, struct fork_origin *out);

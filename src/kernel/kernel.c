@@ -1,0 +1,228 @@
+#include "kernel/kernel.h"
+
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "kernel/clist.h"
+#include "kernel/crank.h"
+#include "kernel/external.h"
+#include "kernel/fork.h"
+#include "kernel/object.h"
+#include "kernel/promise.h"
+#include "kernel/vats.h"
+#include "kernel/warehouse.h"
+#include "store/bundle.h"
+
+/* -- what memory holds beyond the store ------------------------------------------------------ */
+
+static void load_stats(struct kernel *k)
+{
+    struct span text = SPAN("{}");
+    struct jval local;
+    struct err e;
+    kv_get(k->store, SPAN("local.kernelStats"), &text);
+    int failed = json_parse(kernel_arena(k), text, &local, &e);
+    INVARIANT(failed == 0);
+    stats_load(&k->stats, state_json(k, SPAN("kernelStats")), local);
+}
+
+static void load_terminated(struct kernel *k)
+{
+    struct strings ids = state_strings(k, SPAN("vats.terminated"));
+    free(k->terminated);
+    k->terminated = xcalloc(ids.count + 1, sizeof(vat_id));
+    k->terminated_count = ids.count;
+    for (size_t i = 0; i < ids.count; i++) {
+        bool ok = vat_id_parse(ids.items[i], &k->terminated[i]);
+        INVARIANT(ok);
+    }
+}
+
+void kernel_emit_hashes(struct kernel *k, char crankhash[SHA256_HEX + 1],
+                        char activityhash[SHA256_HEX + 1])
+{
+    struct buf b = { 0 };
+    stats_put(&k->stats, true, &b);
+    kv_set(k->store, SPAN("kernelStats"), buf_span(&b));
+    buf_reset(&b);
+    stats_put(&k->stats, false, &b);
+    kv_set(k->store, SPAN("local.kernelStats"), buf_span(&b));
+    buf_fini(&b);
+    store_emit_hashes(k->store, crankhash, activityhash);
+}
+
+void kernel_rollback(struct kernel *k, enum savepoint sp)
+{
+    store_rollback(k->store, sp);
+    load_stats(k);
+}
+
+void kernel_reload(struct kernel *k)
+{
+    load_terminated(k);
+    kref_set_clear(&k->maybe_free);
+    warehouse_stop_all(k);
+}
+
+/* -- opening ------------------------------------------------------------------------------------ */
+
+int kernel_open(struct store *s, const struct vat_port *port, const struct kernel_options *o,
+                struct kernel **out, struct err *e)
+{
+    struct span version, root;
+    if (!kv_get(s, SPAN("version"), &version) || !span_is(version, "3")) {
+        return err_set(e, EXIT_INCOMPATIBLE, "the store holds no kernel of schema version 3");
+    }
+    struct kernel *k = xcalloc(1, sizeof *k);
+    k->store = s;
+    if (port != NULL) k->port = *port;
+    k->sink = o->sink;
+    k->zygotes = kv_get(s, SPAN("zygote.enabled"), NULL);
+    if (kv_get(s, SPAN("vatAdminRootKref"), &root)) {
+        bool ok = kref_parse(root, &k->vat_admin_root);
+        INVARIANT(ok);
+    }
+    k->warehouse = warehouse_new(o->max_vats_online);
+    load_stats(k);
+    load_terminated(k);
+    if (port != NULL) warehouse_start(k);
+    *out = k;
+    return 0;
+}
+
+void kernel_close(struct kernel *k)
+{
+    if (k == NULL) return;
+    warehouse_free(k);
+    kref_set_fini(&k->maybe_free);
+    free(k->terminated);
+    free(k);
+}
+
+struct store *kernel_store(struct kernel *k)
+{
+    return k->store;
+}
+
+int kernel_run(struct kernel *k, uint64_t max, uint64_t *cranks, struct err *e)
+{
+    bool ran = true;
+    *cranks = 0;
+    while (ran && (max == 0 || *cranks < max)) {
+        if (crank_run(k, &ran, e) != 0) return -1;
+        if (ran) ++*cranks;
+    }
+    return 0;
+}
+
+/* -- messages ------------------------------------------------------------------------------------- */
+
+kref kernel_send(struct kernel *k, kref target, struct span method, const struct pass *args)
+{
+    char crankhash[SHA256_HEX + 1], activityhash[SHA256_HEX + 1];
+    kref result = queue_to_kref(k, target, method, args, POLICY_IGNORE);
+    external_hold(k, result);
+    store_emit_hashes(k->store, crankhash, activityhash); /* statistics unsaved, as upstream */
+    return result;
+}
+
+int kernel_find(struct kernel *k, struct span target, kref *out, struct err *e)
+{
+    vat_id vat;
+    if (kref_parse(target, out) && out->kind == KREF_OBJECT) {
+        if (object_exists(k, *out)) return 0;
+        return err_set(e, EXIT_NOT_FOUND, "there is no object %.*s", SPAN_ARG(target));
+    }
+    if (!vat_by_name(k, target, &vat) && !vat_id_parse(target, &vat)) {
+        return err_set(e, EXIT_NOT_FOUND, "there is no vat named %.*s", SPAN_ARG(target));
+    }
+    if (!vat_is_alive(k, vat)) {
+        return err_set(e, EXIT_NOT_FOUND, "there is no living vat %.*s", SPAN_ARG(target));
+    }
+    *out = vat_root(k, vat);
+    return 0;
+}
+
+enum promise_state kernel_promise_state(struct kernel *k, kref promise)
+{
+    return promise.kind == KREF_PROMISE ? promise_state(k, promise) : PROMISE_UNKNOWN;
+}
+
+bool kernel_promise_take(struct kernel *k, kref promise, struct capdata *out)
+{
+    enum promise_state state = kernel_promise_state(k, promise);
+    char crankhash[SHA256_HEX + 1], activityhash[SHA256_HEX + 1];
+    if (state != PROMISE_FULFILLED && state != PROMISE_REJECTED) return false;
+    promise_data(k, promise, out);
+    external_release(k, promise);
+    for (size_t i = 0; i < out->count; i++) external_hold(k, out->slots[i]);
+    store_emit_hashes(k->store, crankhash, activityhash);
+    return true;
+}
+
+static void bundle_installed(struct kernel *k, struct span id)
+{
+    const struct pass *arg = pass_string(kernel_arena(k), id);
+    if (k->vat_admin_root.kind == KREF_INVALID) return;
+    queue_to_kref(k, k->vat_admin_root, SPAN("bundleInstalled"),
+                  pass_array(kernel_arena(k), 1, &arg), POLICY_LOG_FAILURE);
+}
+
+int kernel_install_bundle(struct kernel *k, struct span json_text, struct span *id, struct err *e)
+{
+    char crankhash[SHA256_HEX + 1], activityhash[SHA256_HEX + 1];
+    struct jval v;
+    store_start_crank(k->store);
+    struct arena *a = kernel_arena(k);
+    int failed = json_parse(a, json_text, &v, e);
+    struct span sum = failed == 0 ? json_str(json_get(v, "endoZipBase64Sha512"), a) : SPAN_NONE;
+    if (sum.p != NULL && bundle_has(k->store, arena_printf(a, "b1-%.*s", SPAN_ARG(sum)))) {
+        *id = arena_printf(a, "b1-%.*s", SPAN_ARG(sum));
+    } else if (failed == 0 && (failed = bundle_add(k->store, json_text, id, e)) == 0) {
+        bundle_installed(k, *id);
+        kernel_emit_hashes(k, crankhash, activityhash);
+    }
+    store_end_crank(k->store);
+    return failed;
+}
+
+/* -- forks from the host ------------------------------------------------------------------------------ */
+
+static int refuse(struct kernel *k, vat_id vat, struct err *e)
+{
+    if (!vat_is_alive(k, vat)) {
+        return err_set(e, EXIT_NOT_FOUND, "there is no living vat %s", vat_id_text(vat).s);
+    }
+    if (!k->zygotes) {
+        return err_set(e, EXIT_POLICY, "this store was made with \"zygotes\": false; its vats cannot be forked");
+    }
+    struct span why = fork_refusal(k, vat);
+    if (why.p == NULL) return 0;
+    return err_set(e, EXIT_POLICY, "%s: %.*s", vat_id_text(vat).s, SPAN_ARG(why));
+}
+
+int kernel_fork(struct kernel *k, const struct fork_request *r, vat_id *child, struct err *e)
+{
+    if (refuse(k, r->vat, e) != 0) return -1;
+    for (size_t i = 0; i < r->ref_count; i++) {
+        vat_id owner;
+        if (r->refs[i].kind != KREF_OBJECT || !object_owner(k, r->refs[i], &owner) ||
+            !vat_id_eq(owner, r->vat)) {
+            return err_set(e, EXIT_POLICY, "%s is not an export of %s", kref_text(r->refs[i]).s,
+                           vat_id_text(r->vat).s);
+        }
+    }
+    struct fork_options o = { .name = r->name, .reap_interval = REAP_DEFAULT, .host = true };
+    *child = fork_queue(k, r->vat, r->refs, r->ref_count, &o);
+    return 0;
+}
+
+int kernel_zygotify(struct kernel *k, vat_id vat, struct err *e)
+{
+    if (refuse(k, vat, e) != 0) return -1;
+    if (vat_is_sealed(k, vat)) {
+        return err_set(e, EXIT_POLICY, "%s is a zygote already", vat_id_text(vat).s);
+    }
+    zygotify_queue(k, vat, true);
+    return 0;
+}

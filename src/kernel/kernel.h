@@ -1,0 +1,168 @@
+/* kernel.h -- the kernel as the host sees it.
+ *
+ * Calling sequence:
+ *
+ *   store_open … kernel_genesis            once per store: writes the initial state
+ *   store_open … kernel_open               every process
+ *     kernel_send, kernel_run, …           any number of times
+ *     store_commit                         when the host wants what was done kept
+ *   kernel_close                           ends the machines; commits nothing
+ *
+ * One crank = one delivery: its changes are kept or dropped whole.  One block = what lies
+ * between two store_commit calls.
+ *
+ * Errors: a vat's fault never shows here as an error; the vat is terminated in a normal
+ * crank.  An error return is the world's fault, or a kernel panic (a critical vat failed, a
+ * promise with policy "panic" was rejected): the host must not commit, and must close.
+ */
+#pragma once
+
+#include "kernel/marshal.h"
+#include "kernel/vat_port.h"
+#include "store/store.h"
+
+struct kernel;
+
+/* -- genesis --------------------------------------------------------------------- */
+
+enum { REAP_DEFAULT = -1, REAP_NEVER = -2 };
+
+struct genesis_vat {
+    struct span name;
+    struct span bundle_id;
+    const struct pass *parameters; /* NULL: {} */
+    bool critical;
+    bool enable_pipelining;
+    bool enable_disavow;
+    bool never_reap;
+    int64_t reap_interval;   /* deliveries, REAP_NEVER, or REAP_DEFAULT: not given */
+    int64_t reap_gc_krefs;   /* likewise */
+};
+
+struct genesis_device {
+    struct span name;
+    struct span bundle_id;
+};
+
+struct genesis_bundle {
+    struct span name;      /* absent: known by its ID only */
+    struct span json_text; /* the bundle */
+};
+
+/* Everything in the order upstream's initializeSwingset would have put it in. */
+struct genesis {
+    size_t bundle_count;
+    const struct genesis_bundle *bundles; /* every bundle a vat or device names, and named ones */
+    size_t vat_count;
+    const struct genesis_vat *vats;       /* bootstrap, vatAdmin, comms, vattp, timer, rest sorted */
+    size_t device_count;
+    const struct genesis_device *devices; /* sorted by name; "vatAdmin" must be among them */
+    size_t boot_count;
+    struct span boot[4];                  /* JSON texts of the lockdown and supervisor bundles */
+    struct span bootstrap;                /* name of the bootstrap vat; may be absent */
+    bool pin_bootstrap_root;
+    bool relax_durability_rules;
+    struct span default_manager_type;     /* recorded as given: "xsnap" */
+    int64_t default_reap_interval;        /* deliveries, or REAP_NEVER; REAP_DEFAULT: 1 */
+    int64_t default_reap_gc_krefs;        /* REAP_DEFAULT: 20 */
+    int64_t snapshot_initial;             /* -1: 3 */
+    int64_t snapshot_interval;            /* -1: 200 */
+    bool zygotes;                         /* forks enabled: recorded as "zygote.enabled" */
+};
+
+/* Write the initial kernel state and queue bootstrap.
+ * out   *result  the promise of bootstrap's result (KREF_INVALID without a bootstrap vat)
+ * fails EXIT_FAILED already initialised; EXIT_INTEGRITY, EXIT_INCOMPATIBLE a bad bundle;
+ *       EXIT_USAGE a name that is not allowed. */
+int kernel_genesis(struct store *s, const struct genesis *g, kref *result, struct err *e) MUST_CHECK;
+
+/* -- running --------------------------------------------------------------------- */
+
+/* What the kernel has to say while it runs; any may be NULL. */
+struct kernel_sink {
+    void *self;
+    void (*console)(void *self, vat_id vat, struct span level, struct span text);
+    void (*note)(void *self, struct span text);      /* "terminated v7: …", for people */
+    void (*crank)(void *self, uint64_t number, struct span message, const char *crankhash,
+                  const char *activityhash);         /* after each crank */
+    void (*step)(void *self, const char *label);     /* crash tests: a labelled point passed */
+};
+
+struct kernel_options {
+    size_t max_vats_online;  /* 0: 50 */
+    struct kernel_sink sink;
+};
+
+/* `port` NULL: only to look (the functions under "looking", kernel_find of what exists);
+ * the store may be read only.
+ * fails EXIT_INCOMPATIBLE no kernel state in the store, or of another version. */
+int kernel_open(struct store *s, const struct vat_port *port, const struct kernel_options *o,
+                struct kernel **out, struct err *e) MUST_CHECK;
+void kernel_close(struct kernel *k);
+struct store *kernel_store(struct kernel *k);
+
+/* Run cranks until the queues are empty, or `max` were run (0: no limit).
+ * out  *cranks  how many ran (written also on failure). */
+int kernel_run(struct kernel *k, uint64_t max, uint64_t *cranks, struct err *e) MUST_CHECK;
+
+/* -- messages -------------------------------------------------------------------- */
+
+/* Upstream's queueToKref with policy 'ignore', as the controller calls it: the result
+ * promise is registered for the host ("external"), hashes are emitted. */
+kref kernel_send(struct kernel *k, kref target, struct span method, const struct pass *args);
+/* Find a target: "vatname", "v7", "ko12", … ; a vat's root is exported if need be.
+ * fails  EXIT_NOT_FOUND */
+int kernel_find(struct kernel *k, struct span target, kref *out, struct err *e) MUST_CHECK;
+
+enum promise_state { PROMISE_UNKNOWN = 0, PROMISE_UNRESOLVED, PROMISE_FULFILLED, PROMISE_REJECTED };
+enum promise_state kernel_promise_state(struct kernel *k, kref promise);
+/* Data of a settled promise: the host's hold moves from it to what its data names
+ * (upstream's kpResolution). */
+bool kernel_promise_take(struct kernel *k, kref promise, struct capdata *out);
+
+/* Install a bundle in a running kernel (upstream's validateAndInstallBundle). */
+int kernel_install_bundle(struct kernel *k, struct span json_text, struct span *id,
+                          struct err *e) MUST_CHECK;
+
+/* -- forks, from the host (fork.md section 1) ------------------------------------- */
+
+/* Queue a fork, or a seal, of `vat` as if its admin facet had asked; run the kernel to
+ * have it done.  A fork's child is known at once; it exists after its crank.
+ * `notify` false: nobody in the swingset asked, so vat-admin learns of the child but no
+ * promise of its waits.
+ * fails EXIT_NOT_FOUND no such vat; EXIT_POLICY refused, with the reason. */
+struct fork_request {
+    vat_id vat;
+    struct span name;      /* of the child; may be absent */
+    size_t ref_count;
+    const kref *refs;      /* exports of the parent to be renamed in the child */
+};
+int kernel_fork(struct kernel *k, const struct fork_request *r, vat_id *child, struct err *e) MUST_CHECK;
+int kernel_zygotify(struct kernel *k, vat_id vat, struct err *e) MUST_CHECK;
+
+/* -- looking --------------------------------------------------------------------- */
+
+struct vat_info {
+    vat_id vat;
+    struct span name;            /* may be empty */
+    bool is_static, sealed, critical, online;
+    vat_id forked_from;          /* n == 0: not a fork */
+    uint64_t forked_position;    /* the parent's transcript position then */
+    uint64_t incarnation, deliveries; /* transcript end position */
+    uint64_t clist_entries, vatstore_keys, vatstore_bytes;
+    struct span bundle_id;
+    bool has_snapshot;
+    char snapshot[SHA256_HEX + 1];
+    struct vat_machine *machine; /* NULL unless online in this process */
+};
+/* Living vats: static ones by name, then dynamic ones in creation order. */
+size_t kernel_vats(struct kernel *k, struct arena *a, struct vat_info **out);
+/* Queue lengths, crank number and such, as one JSON object. */
+void kernel_status(struct kernel *k, struct buf *json_text);
+/* Upstream's controller.dump(), as JSON: kernelTable, promises, objects, queues. */
+void kernel_dump(struct kernel *k, struct buf *json_text);
+
+/* Recompute every reference count and cross-link from the whole store.
+ * `report` is called once per breach.  Returns how many there were. */
+typedef void audit_report(void *ctx, const char *breach);
+uint64_t kernel_audit(struct store *s, audit_report *report, void *ctx);

@@ -1,0 +1,205 @@
+#include "kernel/lifecycle.h"
+
+#include "kernel/clist.h"
+#include "kernel/delivery.h"
+#include "kernel/object.h"
+#include "kernel/promise.h"
+#include "kernel/vats.h"
+#include "kernel/warehouse.h"
+#include "store/snapshot.h"
+#include "store/transcript.h"
+
+/* -- creating ------------------------------------------------------------------------------- */
+
+/* Bundle IDs of lockdown and supervisor: those the vat-admin vat was made with. */
+static struct strings current_boot(struct kernel *k)
+{
+    vat_id admin;
+    bool found = vat_by_name(k, SPAN("vatAdmin"), &admin);
+    INVARIANT(found);
+    return vat_options(k, admin).boot;
+}
+
+static const char *unsupported_option(struct jval v)
+{
+    struct jval type = json_get(v, "managerType");
+    if (json_type(json_get(v, "enableSetup")) == JSON_TRUE) return "enableSetup";
+    if (json_type(json_get(v, "useTranscript")) == JSON_FALSE) return "useTranscript: false";
+    if (json_type(json_get(v, "nodeOptions")) != JSON_NONE) return "nodeOptions";
+    if (json_type(json_get(v, "meterID")) != JSON_NONE) return "meter";
+    if (json_type(type) != JSON_NONE && !json_is(type, "xsnap") && !json_is(type, "xs-worker")) {
+        return "managerType";
+    }
+    return NULL;
+}
+
+static struct span threshold_text(struct kernel *k, struct jval reap_interval)
+{
+    if (json_type(reap_interval) == JSON_NONE) return SPAN("{}");
+    return arena_printf(kernel_arena(k), "{\"deliveries\":%.*s}", SPAN_ARG(json_raw(reap_interval)));
+}
+
+bool dynamic_options_decode(struct kernel *k, struct jval v, struct vat_options *out,
+                            struct span *why)
+{
+    const char *bad = unsupported_option(v);
+    if (bad != NULL) {
+        *why = arena_printf(kernel_arena(k), "Error: xsnap: option %s not supported", bad);
+        return false;
+    }
+    *out = (struct vat_options){
+        .name = json_str(json_get(v, "name"), kernel_arena(k)),
+        .boot = current_boot(k),
+        .enable_pipelining = json_type(json_get(v, "enablePipelining")) == JSON_TRUE,
+        .use_transcript = true,
+        .critical = json_type(json_get(v, "critical")) == JSON_TRUE,
+        .reap_dirt_threshold = threshold_text(k, json_get(v, "reapInterval")),
+    };
+    return true;
+}
+
+static void creation_failed(struct kernel *k, vat_id vat, struct span why, struct crank_result *r)
+{
+    *r = (struct crank_result){ .abort = true, .consume = true, .delivered = true, .vat = vat,
+                                .terminate = true, .reject = true };
+    marshal_error(kernel_arena(k), why, &r->info);
+}
+
+int start_vat_crank(struct kernel *k, vat_id vat, const struct capdata *parameters,
+                    struct crank_result *r, struct err *e)
+{
+    if (!vat_is_alive(k, vat)) return 0;
+    vat_set_parameters(k, vat, parameters);
+    struct span delivery = delivery_start_vat(k, vat, parameters);
+    for (size_t i = 0; i < parameters->count; i++) ref_dec(k, parameters->slots[i], REF_NORMAL);
+    if (crank_deliver(k, vat, delivery, true, 0, r, e) != 0) return -1;
+    r->consume = true;
+    return 0;
+}
+
+int create_vat_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
+{
+    struct arena *a = kernel_arena(k);
+    vat_id vat;
+    struct capdata parameters;
+    struct span bundle = json_str(json_get(json_get(event, "source"), "bundleID"), a);
+    bool ok = vat_id_parse(json_str(json_get(event, "vatID"), a), &vat) &&
+              capdata_decode(a, json_get(event, "vatParameters"), &parameters);
+    INVARIANT(ok);
+    struct vat_options options;
+    struct span why;
+    vat_add_dynamic(k, vat);
+    if (!dynamic_options_decode(k, json_get(event, "dynamicOptions"), &options, &why)) {
+        creation_failed(k, vat, why, r);
+        return 0;
+    }
+    vat_create_state(k, vat, bundle, &options);
+    if (warehouse_ensure(k, vat, e) != 0) {
+        if (e->exit != EXIT_VAT) return -1;
+        creation_failed(k, vat, arena_printf(a, "Error: %s", e->text), r);
+        return 0;
+    }
+    if (start_vat_crank(k, vat, &parameters, r, e) != 0) return -1;
+    if (k->zygotes) { /* upstream keeps counting them when creation fails */
+        r->release = parameters.slots;
+        r->release_count = parameters.count;
+    }
+    if (r->terminate) return 0;
+    struct span root = span_of_kref(k, vat_root(k, vat)), key = SPAN("rootObject");
+    const struct pass *slot = pass_slot(a, root, SPAN_NONE);
+    const struct pass *args[] = { pass_string(a, span_of_vat(k, vat)),
+                                  pass_record(a, 1, &key, &slot) };
+    r->admin_method = SPAN("newVatCallback");
+    r->admin_args = pass_array(a, 2, args);
+    return 0;
+}
+
+/* -- terminating ------------------------------------------------------------------------------- */
+
+static void reject_promises_of(struct kernel *k, vat_id vat)
+{
+    struct clist_walk w = { 0 };
+    while (clist_next(k, vat, "p", &w)) {
+        vat_id decider;
+        if (promise_state(k, w.r) == PROMISE_UNRESOLVED && promise_decider(k, w.r, &decider) &&
+            vat_id_eq(decider, vat)) {
+            promise_reject_with(k, w.r, SPAN("vat terminated"));
+        }
+    }
+}
+
+/* A zygote, and a child the host made, have their roots pinned. */
+static void unpin_root(struct kernel *k, vat_id vat)
+{
+    struct span text;
+    kref root;
+    if (!k->zygotes || !kv_get(k->store, key_clist_vref(k, vat, SPAN("o+0")), &text)) return;
+    if (kref_parse(text, &root)) object_unpin(k, root);
+}
+
+static void tell_vat_admin(struct kernel *k, vat_id vat, bool reject, const struct capdata *info)
+{
+    struct arena *a = kernel_arena(k);
+    const struct pass *reason;
+    const char *why;
+    if (k->vat_admin_root.kind == KREF_INVALID) return;
+    if (!marshal_decode_k(a, info, &reason, &why)) {
+        /* Upstream would panic; the vat chose these bytes. */
+        reason = pass_error(a, SPAN("Error"), SPAN("the termination reason does not decode"));
+    }
+    const struct pass *args[] = { pass_string(a, span_of_vat(k, vat)), pass_bool(a, reject), reason };
+    queue_to_kref(k, k->vat_admin_root, SPAN("vatTerminated"), pass_array(a, 3, args),
+                  POLICY_LOG_FAILURE);
+}
+
+void vat_terminate(struct kernel *k, vat_id vat, bool reject, const struct capdata *info)
+{
+    bool critical = false;
+    kernel_note(k, "terminating %s (failure: %s)", vat_id_text(vat).s, reject ? "yes" : "no");
+    if (vat_is_alive(k, vat)) {
+        critical = vat_options(k, vat).critical;
+        if (vat_is_dynamic(k, vat)) unpin_root(k, vat);
+        vat_delete_id(k, vat);
+        vat_mark_terminated(k, vat);
+        snapshot_stop(k->store, span_of_vat(k, vat));
+        transcript_stop(k->store, span_of_vat(k, vat));
+        reject_promises_of(k, vat);
+    }
+    if (critical) {
+        kernel_panic(k, EXIT_VAT, "critical vat %s failed: %.*s", vat_id_text(vat).s,
+                     SPAN_ARG(info->body));
+    } else {
+        tell_vat_admin(k, vat, reject, info);
+    }
+    warehouse_stop(k, vat);
+}
+
+/* -- cleaning up --------------------------------------------------------------------------------- */
+
+/* Upstream leaves the references of vatParameters counted for ever; so do we where stores
+ * must be equal. */
+static void release_parameters(struct kernel *k, vat_id vat)
+{
+    struct span key = key_vat(k, vat, "vatParameters");
+    struct capdata parameters;
+    if (!k->zygotes || !state_has(k, key)) return;
+    bool ok = capdata_decode(kernel_arena(k), state_json(k, key), &parameters);
+    INVARIANT(ok);
+    for (size_t i = 0; i < parameters.count; i++) ref_dec(k, parameters.slots[i], REF_NORMAL);
+}
+
+void cleanup_crank(struct kernel *k, vat_id vat)
+{
+    struct clist_walk exports = { 0 }, imports = { 0 }, promises = { 0 };
+    while (clist_next(k, vat, "o+", &exports)) object_orphan(k, exports.r, vat);
+    while (clist_next(k, vat, "o-", &imports)) clist_delete(k, vat, imports.r);
+    while (clist_next(k, vat, "p", &promises)) clist_delete(k, vat, promises.r);
+    release_parameters(k, vat);
+    struct span prefix = key_vat(k, vat, ""), key = prefix;
+    while (state_next_key(k, prefix, &key)) kv_delete(k->store, key);
+    bool done;
+    struct span name = span_of_vat(k, vat);
+    snapshot_delete(k->store, name, UINT64_MAX, &done);
+    transcript_delete(k->store, name, UINT64_MAX, &done);
+    vat_forget_terminated(k, vat);
+}

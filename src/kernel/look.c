@@ -1,0 +1,194 @@
+/* Looking at a kernel: vats, status, dump (kernel.h). */
+#include "kernel/clist.h"
+#include "kernel/device.h"
+#include "kernel/fork.h"
+#include "kernel/object.h"
+#include "kernel/promise.h"
+#include "kernel/vats.h"
+#include "kernel/warehouse.h"
+#include "store/snapshot.h"
+#include "store/transcript.h"
+
+/* -- vats -------------------------------------------------------------------------------------- */
+
+static void count_rows(struct kernel *k, struct vat_info *v)
+{
+    struct clist_walk w = { 0 };
+    while (clist_next(k, v->vat, "", &w)) v->clist_entries++;
+    struct span prefix = key_vat(k, v->vat, "vs."), key = prefix;
+    while (state_next_key(k, prefix, &key)) {
+        v->vatstore_keys++;
+        v->vatstore_bytes += key.n + state_need(k, key).n;
+    }
+}
+
+static void describe(struct kernel *k, struct arena *a, vat_id vat, struct vat_info *out)
+{
+    struct span name = span_of_vat(k, vat);
+    struct vat_options o = vat_options(k, vat);
+    struct transcript_bounds t = { 0 };
+    struct snapshot_info s;
+    struct fork_origin from;
+    transcript_bounds(k->store, name, &t);
+    *out = (struct vat_info){
+        .vat = vat,
+        .name = o.name.p != NULL ? arena_copy(a, o.name) : SPAN(""),
+        .is_static = !vat_is_dynamic(k, vat),
+        .sealed = vat_is_sealed(k, vat),
+        .critical = o.critical,
+        .incarnation = t.incarnation,
+        .deliveries = t.end,
+        .bundle_id = arena_copy(a, vat_bundle_id(k, vat)),
+        .has_snapshot = snapshot_info(k->store, name, &s),
+        .machine = k->warehouse != NULL ? warehouse_machine(k, vat) : NULL,
+    };
+    out->online = out->machine != NULL;
+    if (out->has_snapshot) memcpy(out->snapshot, s.hash, sizeof s.hash);
+    if (fork_origin(k, vat, &from)) {
+        out->forked_from = from.parent;
+        out->forked_position = from.position;
+    }
+    count_rows(k, out);
+}
+
+size_t kernel_vats(struct kernel *k, struct arena *a, struct vat_info **out)
+{
+    vat_id *all;
+    size_t count = vats_all(k, &all);
+    *out = ARENA_ARRAY(a, struct vat_info, count + 1);
+    for (size_t i = 0; i < count; i++) describe(k, a, all[i], &(*out)[i]);
+    return count;
+}
+
+void kernel_status(struct kernel *k, struct buf *b)
+{
+    struct span hash = SPAN("");
+    kv_get(k->store, SPAN("activityhash"), &hash);
+    vat_id *all;
+    size_t vats = vats_all(k, &all);
+    buf_printf(b, "{\"crankNumber\":%llu,\"acceptanceQueue\":%llu,\"runQueue\":%llu,\"vats\":%zu,"
+               "\"terminating\":%zu,\"zygotes\":%s,\"activityhash\":\"%.*s\"}",
+               (unsigned long long)state_need_u64(k, SPAN("crankNumber")),
+               (unsigned long long)queue_length(k, QUEUE_ACCEPTANCE),
+               (unsigned long long)queue_length(k, QUEUE_RUN), vats, k->terminated_count,
+               k->zygotes ? "true" : "false", SPAN_ARG(hash));
+}
+
+/* -- dump ------------------------------------------------------------------------------------------ */
+
+static void comma(struct buf *b)
+{
+    char last = b->n == 0 ? '[' : b->p[b->n - 1];
+    if (last != '[' && last != '{') buf_putc(b, ',');
+}
+
+static void dump_row(struct buf *b, struct span r, const char *holder, struct span name)
+{
+    comma(b);
+    buf_putc(b, '[');
+    json_put_string(b, r);
+    buf_printf(b, ",\"%s\",", holder);
+    json_put_string(b, name);
+    buf_putc(b, ']');
+}
+
+static void dump_tables(struct kernel *k, struct buf *b)
+{
+    uint64_t vats = state_need_u64(k, SPAN("vat.nextID")), devices = state_need_u64(k, SPAN("device.nextID"));
+    for (uint32_t n = 1; n < vats; n++) {
+        struct clist_walk w = { 0 };
+        while (clist_next(k, (vat_id){ n }, "", &w)) {
+            dump_row(b, span_of_kref(k, w.r), vat_id_text((vat_id){ n }).s, w.vref);
+        }
+    }
+    for (uint32_t n = 7; n < devices; n++) {
+        device_id d = { n };
+        struct span prefix = key_device(k, d, "c.", SPAN("")), key = prefix;
+        while (state_next_key(k, prefix, &key)) {
+            struct span slot = span_from(key, prefix.n);
+            if (slot.p[0] != 'k') dump_row(b, state_need(k, key), device_id_text(d).s, slot);
+        }
+    }
+}
+
+static void dump_promise(struct kernel *k, struct buf *b, kref p)
+{
+    static const char *const names[] = { "unknown", "unresolved", "fulfilled", "rejected" };
+    enum promise_state state = promise_state(k, p);
+    comma(b);
+    buf_printf(b, "{\"id\":\"%s\",\"state\":\"%s\",\"refCount\":%llu", kref_text(p).s, names[state],
+               (unsigned long long)state_need_u64(k, key_kref(k, p, "refCount")));
+    if (state == PROMISE_UNRESOLVED) {
+        vat_id decider;
+        if (promise_decider(k, p, &decider)) buf_printf(b, ",\"decider\":\"%s\"", vat_id_text(decider).s);
+        struct strings subscribers = promise_subscribers(k, p);
+        buf_puts(b, ",\"subscribers\":[");
+        for (size_t i = 0; i < subscribers.count; i++) {
+            comma(b);
+            json_put_string(b, subscribers.items[i]);
+        }
+        buf_printf(b, "],\"queueLength\":%llu}", (unsigned long long)promise_queue_length(k, p));
+        return;
+    }
+    struct capdata data;
+    promise_data(k, p, &data);
+    buf_puts(b, ",\"data\":");
+    capdata_put(b, &data);
+    buf_putc(b, '}');
+}
+
+static void dump_promises(struct kernel *k, struct buf *b)
+{
+    uint64_t next = state_need_u64(k, SPAN("kp.nextID"));
+    for (uint64_t n = 40; n < next; n++) {
+        kref p = { KREF_PROMISE, n };
+        if (promise_state(k, p) != PROMISE_UNKNOWN) dump_promise(k, b, p);
+    }
+}
+
+static void dump_objects(struct kernel *k, struct buf *b)
+{
+    uint64_t next = state_need_u64(k, SPAN("ko.nextID"));
+    for (uint64_t n = 20; n < next; n++) {
+        kref o = { KREF_OBJECT, n };
+        vat_id owner;
+        if (!object_exists(k, o)) continue;
+        struct refs r = object_refs(k, o);
+        comma(b);
+        buf_printf(b, "[\"%s\",", kref_text(o).s);
+        if (object_recorded_owner(k, o, &owner)) {
+            buf_printf(b, "\"%s\"", vat_id_text(owner).s);
+        } else {
+            buf_puts(b, "null");
+        }
+        buf_printf(b, ",%llu,%llu]", (unsigned long long)r.reachable, (unsigned long long)r.recognizable);
+    }
+}
+
+static void dump_queue(struct kernel *k, struct buf *b, enum queue q)
+{
+    uint64_t n = queue_length(k, q);
+    for (uint64_t i = 0; i < n; i++) {
+        comma(b);
+        buf_put(b, queue_peek(k, q, i));
+    }
+}
+
+void kernel_dump(struct kernel *k, struct buf *b)
+{
+    buf_puts(b, "{\"kernelTable\":[");
+    dump_tables(k, b);
+    buf_puts(b, "],\"promises\":[");
+    dump_promises(k, b);
+    buf_puts(b, "],\"objects\":[");
+    dump_objects(k, b);
+    buf_puts(b, "],\"gcActions\":");
+    buf_put(b, state_need(k, SPAN("gcActions")));
+    buf_puts(b, ",\"reapQueue\":");
+    buf_put(b, state_need(k, SPAN("reapQueue")));
+    buf_puts(b, ",\"acceptanceQueue\":[");
+    dump_queue(k, b, QUEUE_ACCEPTANCE);
+    buf_puts(b, "],\"runQueue\":[");
+    dump_queue(k, b, QUEUE_RUN);
+    buf_puts(b, "]}");
+}

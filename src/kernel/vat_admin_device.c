@@ -1,0 +1,354 @@
+/* The vat-admin device: bundlecaps, and the hooks through which vat-admin creates,
+ * terminates, changes and forks vats.  (Upstream: device-vat-admin.js, vat-admin-hooks.js;
+ * forkVat and zygotifyVat are ours.)  State: dNN.vs.nextDev, .id.BUNDLEID, .slot.d+N. */
+#include "kernel/device.h"
+#include "kernel/fork.h"
+#include "kernel/lifecycle.h"
+#include "kernel/object.h"
+#include "kernel/queue.h"
+#include "kernel/vats.h"
+#include "store/bundle.h"
+
+/* One invocation. */
+struct invocation {
+    struct kernel *k;
+    device_id d;
+    struct span slot;
+    const struct capdata *raw;
+    const struct pass *args; /* the decoded argument array */
+    struct capdata *answer;
+};
+
+static bool fail(struct invocation *in, const char *why)
+{
+    kernel_note(in->k, "vat-admin device: %s", why);
+    return false;
+}
+
+static bool answer(struct invocation *in, const struct pass *value)
+{
+    marshal_encode_k(kernel_arena(in->k), value, in->answer);
+    return true;
+}
+
+static bool answer_undefined(struct invocation *in)
+{
+    return answer(in, pass_undefined(kernel_arena(in->k)));
+}
+
+static const struct pass *arg(const struct invocation *in, size_t at)
+{
+    return at < in->args->count ? in->args->items[at] : pass_undefined(kernel_arena(in->k));
+}
+
+static bool string_arg(const struct invocation *in, size_t at, struct span *out)
+{
+    const struct pass *v = arg(in, at);
+    if (v->style != PASS_STRING) return false;
+    *out = v->text;
+    return true;
+}
+
+static bool vat_arg(const struct invocation *in, size_t at, vat_id *out)
+{
+    struct span text;
+    return string_arg(in, at, &text) && vat_id_parse(text, out);
+}
+
+/* -- bundlecaps ---------------------------------------------------------------------------- */
+
+static bool is_bundle_id(struct span id)
+{
+    if (id.n != 3 + SHA512_HEX || !span_starts(id, SPAN("b1-"))) return false;
+    for (size_t i = 3; i < id.n; i++) {
+        char c = id.p[i];
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
+    }
+    return true;
+}
+
+static struct span state_key(const struct invocation *in, const char *field, struct span rest)
+{
+    struct span inner = arena_printf(kernel_arena(in->k), "%s%.*s", field, SPAN_ARG(rest));
+    return key_device(in->k, in->d, "vs.", inner);
+}
+
+static struct span allocate_node(struct invocation *in)
+{
+    struct span key = state_key(in, "nextDev", SPAN("")), text = SPAN("1");
+    kv_get(in->k->store, key, &text);
+    uint64_t n = 0;
+    bool ok = span_u64(text, &n);
+    INVARIANT(ok);
+    state_set_u64(in->k, key, n + 1);
+    return arena_printf(kernel_arena(in->k), "d+%llu", (unsigned long long)n);
+}
+
+static bool answer_bundlecap(struct invocation *in, struct span id)
+{
+    struct kernel *k = in->k;
+    struct span key = state_key(in, "id.", id), cap;
+    if (!kv_get(k->store, key, &cap)) {
+        if (!bundle_has(k->store, id)) return answer_undefined(in);
+        cap = allocate_node(in);
+        kv_set(k->store, key, cap);
+        kv_set(k->store, state_key(in, "slot.", cap), id);
+    }
+    struct arena *a = kernel_arena(k);
+    return answer(in, pass_slot(a, span_of_kref(k, device_node(k, in->d, cap)),
+                                SPAN("device node")));
+}
+
+static bool get_bundle_cap(struct invocation *in)
+{
+    struct span id;
+    if (!string_arg(in, 0, &id) || !is_bundle_id(id)) return fail(in, "getBundleCap() not a bundleID");
+    return answer_bundlecap(in, id);
+}
+
+static bool named_bundle(struct invocation *in, struct span *id)
+{
+    struct span name;
+    if (!string_arg(in, 0, &name)) return fail(in, "a bundle name is not a string");
+    struct span key = arena_printf(kernel_arena(in->k), "namedBundleID.%.*s", SPAN_ARG(name));
+    if (kv_get(in->k->store, key, id)) return true;
+    kernel_note(in->k, "vat-admin device: unregistered bundle name '%.*s'", SPAN_ARG(name));
+    return false;
+}
+
+static bool get_named_bundle_cap(struct invocation *in)
+{
+    struct span id;
+    return named_bundle(in, &id) && answer_bundlecap(in, id);
+}
+
+static bool get_bundle_id_by_name(struct invocation *in)
+{
+    struct span id;
+    return named_bundle(in, &id) && answer(in, pass_string(kernel_arena(in->k), id));
+}
+
+static bool answer_bundle(struct invocation *in, struct span id)
+{
+    struct buf text = { 0 };
+    struct err e;
+    struct jval v;
+    struct arena *a = kernel_arena(in->k);
+    bool ok = bundle_get(in->k->store, id, &text, &e) == 0 &&
+              json_parse(a, arena_copy(a, buf_span(&text)), &v, &e) == 0;
+    buf_fini(&text);
+    return ok ? answer(in, pass_from_json(a, v)) : fail(in, e.text);
+}
+
+static bool invoke_bundlecap(struct invocation *in, struct span method)
+{
+    struct span id;
+    if (!kv_get(in->k->store, state_key(in, "slot.", in->slot), &id)) {
+        return fail(in, "unknown device node");
+    }
+    if (span_is(method, "getBundleID")) return answer(in, pass_string(kernel_arena(in->k), id));
+    if (span_is(method, "getBundle")) return answer_bundle(in, id);
+    return fail(in, "a bundlecap has no such method");
+}
+
+/* -- vats ------------------------------------------------------------------------------------ */
+
+/* JSON.stringify of plain option values; undefined members are left out. */
+static bool put_plain(struct buf *b, const struct pass *v)
+{
+    switch (v->style) {
+    case PASS_NULL: buf_puts(b, "null"); return true;
+    case PASS_BOOL: buf_puts(b, v->boolean ? "true" : "false"); return true;
+    case PASS_NUMBER: json_put_double(b, v->number); return true;
+    case PASS_STRING: json_put_string(b, v->text); return true;
+    case PASS_UNDEFINED: case PASS_BIGINT: case PASS_SYMBOL: case PASS_ARRAY:
+    case PASS_RECORD: case PASS_TAGGED: case PASS_ERROR: case PASS_REMOTABLE:
+    case PASS_PROMISE:
+    default: return false;
+    }
+}
+
+static bool put_plain_record(struct buf *b, const struct pass *record, const char *without)
+{
+    buf_putc(b, '{');
+    bool first = true;
+    for (size_t i = 0; i < record->count; i++) {
+        const struct pass *v = record->items[i];
+        if (span_is(record->keys[i], without) || v->style == PASS_UNDEFINED) continue;
+        if (!first) buf_putc(b, ',');
+        first = false;
+        json_put_string(b, record->keys[i]);
+        buf_putc(b, ':');
+        if (!put_plain(b, v)) return false;
+    }
+    buf_putc(b, '}');
+    return true;
+}
+
+static bool create_by_bundle_id(struct invocation *in)
+{
+    struct kernel *k = in->k;
+    struct arena *a = kernel_arena(k);
+    struct span id;
+    const struct pass *options = arg(in, 1);
+    if (!string_arg(in, 0, &id) || options->style != PASS_RECORD || !bundle_has(k->store, id)) {
+        return fail(in, "createByBundleID: no such bundle");
+    }
+    struct buf plain = { 0 };
+    if (!put_plain_record(&plain, options, "vatParameters")) {
+        buf_fini(&plain);
+        return fail(in, "createByBundleID: an option is not plain data");
+    }
+    const struct pass *given = pass_get(options, "vatParameters");
+    struct capdata parameters;
+    marshal_encode_k(a, given == NULL ? pass_undefined(a) : given, &parameters);
+    for (size_t i = 0; i < parameters.count; i++) ref_inc(k, parameters.slots[i], REF_NORMAL);
+    vat_id vat = vat_allocate_id(k);
+    struct buf b = { 0 };
+    buf_printf(&b, "{\"type\":\"create-vat\",\"vatID\":\"%s\",\"source\":", vat_id_text(vat).s);
+    buf_put(&b, vat_source_text(k, id));
+    buf_puts(&b, ",\"vatParameters\":");
+    capdata_put(&b, &parameters);
+    buf_puts(&b, ",\"dynamicOptions\":");
+    buf_put(&b, buf_span(&plain));
+    buf_putc(&b, '}');
+    queue_put(k, QUEUE_ACCEPTANCE, buf_span(&b));
+    buf_fini(&b);
+    buf_fini(&plain);
+    return answer(in, pass_string(a, span_of_vat(k, vat)));
+}
+
+static bool terminate_with_failure(struct invocation *in)
+{
+    vat_id vat;
+    if (in->args->count != 2 || !vat_arg(in, 0, &vat)) {
+        return fail(in, "terminateWithFailure: bad arguments");
+    }
+    struct capdata reason;
+    marshal_encode_k(kernel_arena(in->k), arg(in, 1), &reason);
+    vat_terminate(in->k, vat, true, &reason);
+    return answer_undefined(in);
+}
+
+static bool change_options(struct invocation *in)
+{
+    vat_id vat;
+    const struct pass *options = arg(in, 1);
+    if (in->args->count != 2 || !vat_arg(in, 0, &vat) || options->style != PASS_RECORD ||
+        in->raw->count != 0) {
+        return fail(in, "changeOptions: bad arguments");
+    }
+    struct buf b = { 0 };
+    buf_printf(&b, "{\"type\":\"changeVatOptions\",\"vatID\":\"%s\",\"options\":",
+               vat_id_text(vat).s);
+    bool ok = put_plain_record(&b, options, "");
+    buf_putc(&b, '}');
+    if (ok) queue_put(in->k, QUEUE_ACCEPTANCE, buf_span(&b));
+    buf_fini(&b);
+    return ok ? answer_undefined(in) : fail(in, "changeOptions: an option is not plain data");
+}
+
+/* -- forks ------------------------------------------------------------------------------------ */
+
+static bool fork_options_of(const struct pass *v, struct fork_options *out)
+{
+    *out = (struct fork_options){ .reap_interval = REAP_DEFAULT };
+    if (v->style != PASS_RECORD) return v->style == PASS_UNDEFINED;
+    const struct pass *name = pass_get(v, "name"), *critical = pass_get(v, "critical"),
+                      *reap = pass_get(v, "reapInterval");
+    if (name != NULL && name->style == PASS_STRING) out->name = name->text;
+    out->critical = critical != NULL && critical->style == PASS_BOOL && critical->boolean;
+    if (reap != NULL && reap->style == PASS_NUMBER) out->reap_interval = (int64_t)reap->number;
+    if (reap != NULL && reap->style == PASS_STRING) out->reap_interval = REAP_NEVER;
+    return pass_get(v, "meterID") == NULL;
+}
+
+static bool fork_vat(struct invocation *in)
+{
+    struct kernel *k = in->k;
+    vat_id parent;
+    struct fork_options options;
+    const struct pass *refs = arg(in, 1);
+    if (!k->zygotes) return fail(in, "forkVat: this store has forks disabled (\"zygotes\": false)");
+    if (!vat_arg(in, 0, &parent) || refs->style != PASS_ARRAY) return fail(in, "forkVat: bad arguments");
+    if (!fork_options_of(arg(in, 2), &options)) return fail(in, "forkVat: bad options");
+    kref *krefs = ARENA_ARRAY(kernel_arena(k), kref, refs->count + 1);
+    for (size_t i = 0; i < refs->count; i++) {
+        /* What is no reference at all stays KREF_INVALID, and is refused in the crank. */
+        if (refs->items[i]->style == PASS_REMOTABLE) kref_parse(refs->items[i]->text, &krefs[i]);
+    }
+    vat_id child = fork_queue(k, parent, krefs, refs->count, &options);
+    return answer(in, pass_string(kernel_arena(k), span_of_vat(k, child)));
+}
+
+static bool zygotify_vat(struct invocation *in)
+{
+    vat_id vat;
+    if (!in->k->zygotes) return fail(in, "zygotifyVat: this store has forks disabled (\"zygotes\": false)");
+    if (!vat_arg(in, 0, &vat)) return fail(in, "zygotifyVat: bad arguments");
+    zygotify_queue(in->k, vat, false);
+    return answer_undefined(in);
+}
+
+/* -- what is not in this release --------------------------------------------------------------- */
+
+static bool no_meters(struct invocation *in)
+{
+    return fail(in, "meters are not in this release");
+}
+
+static bool no_upgrade(struct invocation *in)
+{
+    return fail(in, "upgrading vats is not in this release");
+}
+
+static bool no_bundle_objects(struct invocation *in)
+{
+    return fail(in, "creating a vat from a bundle object is not in this release; "
+                    "install the bundle and pass its bundlecap");
+}
+
+/* -- the table ---------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    bool (*invoke)(struct invocation *in);
+} methods[] = {
+    { "getBundleCap", get_bundle_cap },
+    { "getNamedBundleCap", get_named_bundle_cap },
+    { "getBundleIDByName", get_bundle_id_by_name },
+    { "createByBundleID", create_by_bundle_id },
+    { "createByBundle", no_bundle_objects },
+    { "terminateWithFailure", terminate_with_failure },
+    { "changeOptions", change_options },
+    { "upgradeVat", no_upgrade },
+    { "createMeter", no_meters },
+    { "createUnlimitedMeter", no_meters },
+    { "addMeterRemaining", no_meters },
+    { "setMeterThreshold", no_meters },
+    { "getMeter", no_meters },
+    { "forkVat", fork_vat },
+    { "zygotifyVat", zygotify_vat },
+};
+
+static bool keeps_no_slots(struct span method)
+{
+    return span_is(method, "forkVat");
+}
+
+static bool invoke(struct kernel *k, device_id d, struct span slot, struct span method,
+                   const struct capdata *args, struct capdata *out)
+{
+    struct invocation in = { .k = k, .d = d, .slot = slot, .raw = args, .answer = out };
+    const char *why = "arguments are not an array";
+    if (!marshal_decode_k(kernel_arena(k), args, &in.args, &why) || in.args->style != PASS_ARRAY) {
+        return fail(&in, why);
+    }
+    if (!span_is(slot, "d+0")) return invoke_bundlecap(&in, method);
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (span_is(method, methods[i].name)) return methods[i].invoke(&in);
+    }
+    return fail(&in, "no such method");
+}
+
+const struct device_ops vat_admin_device = { "vatAdmin", keeps_no_slots, invoke };

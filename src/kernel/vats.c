@@ -1,0 +1,305 @@
+#include "kernel/vats.h"
+
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "kernel/clist.h"
+#include "kernel/object.h"
+#include "store/transcript.h"
+
+static const struct span dynamic_key = { "vat.dynamicIDs", 14 };
+static const struct span names_key = { "vat.names", 9 };
+static const struct span terminated_key = { "vats.terminated", 15 };
+
+static vat_id vat_of(struct span text)
+{
+    vat_id v = { 0 };
+    bool ok = vat_id_parse(text, &v);
+    INVARIANT(ok);
+    return v;
+}
+
+/* -- ids and lists ------------------------------------------------------------------------- */
+
+vat_id vat_allocate_id(struct kernel *k)
+{
+    struct span key = SPAN("vat.nextID");
+    uint64_t n = state_need_u64(k, key);
+    INVARIANT(n <= UINT32_MAX);
+    stats_inc(&k->stats, STAT_VATS);
+    state_set_u64(k, key, n + 1);
+    return (vat_id){ (uint32_t)n };
+}
+
+static struct span name_key(struct kernel *k, struct span name)
+{
+    return arena_printf(kernel_arena(k), "vat.name.%.*s", SPAN_ARG(name));
+}
+
+bool vat_by_name(struct kernel *k, struct span name, vat_id *out)
+{
+    struct span text;
+    if (!kv_get(k->store, name_key(k, name), &text)) return false;
+    *out = vat_of(text);
+    return true;
+}
+
+vat_id vat_allocate_named(struct kernel *k, struct span name)
+{
+    vat_id v;
+    if (vat_by_name(k, name, &v)) return v;
+    v = vat_allocate_id(k);
+    kv_set(k->store, name_key(k, name), span_of_vat(k, v));
+    struct strings names = state_strings(k, names_key);
+    names = strings_with(k, &names, name);
+    state_set_strings(k, names_key, &names);
+    return v;
+}
+
+void vat_add_dynamic(struct kernel *k, vat_id vat)
+{
+    struct strings ids = state_strings(k, dynamic_key);
+    ids = strings_with(k, &ids, span_of_vat(k, vat));
+    state_set_strings(k, dynamic_key, &ids);
+}
+
+bool vat_is_dynamic(struct kernel *k, vat_id vat)
+{
+    struct strings ids = state_strings(k, dynamic_key);
+    return strings_have(&ids, span_of_vat(k, vat));
+}
+
+bool vats_next_static(struct kernel *k, struct span *key, struct span *name, vat_id *vat)
+{
+    struct span prefix = SPAN("vat.name.");
+    if (key->p == NULL) *key = prefix;
+    if (!state_next_key(k, prefix, key)) return false;
+    *name = span_from(*key, prefix.n);
+    *vat = vat_of(state_need(k, *key));
+    return true;
+}
+
+void vat_delete_id(struct kernel *k, vat_id vat)
+{
+    struct strings ids = state_strings(k, dynamic_key);
+    struct strings rest = strings_without(k, &ids, span_of_vat(k, vat));
+    if (rest.count != ids.count) {
+        state_set_strings(k, dynamic_key, &rest);
+        return;
+    }
+    struct span key = SPAN_NONE, name;
+    vat_id at;
+    while (vats_next_static(k, &key, &name, &at)) {
+        if (!vat_id_eq(at, vat)) continue;
+        kv_delete(k->store, key);
+        struct strings names = state_strings(k, names_key);
+        names = strings_without(k, &names, name);
+        state_set_strings(k, names_key, &names);
+        break;
+    }
+    stats_dec(&k->stats, STAT_VATS, 1); /* upstream: for static vats only */
+}
+
+size_t vats_dynamic(struct kernel *k, vat_id **out)
+{
+    struct strings ids = state_strings(k, dynamic_key);
+    *out = ARENA_ARRAY(kernel_arena(k), vat_id, ids.count + 1);
+    for (size_t i = 0; i < ids.count; i++) (*out)[i] = vat_of(ids.items[i]);
+    return ids.count;
+}
+
+size_t vats_all(struct kernel *k, vat_id **out)
+{
+    vat_id *dynamic;
+    size_t dynamic_count = vats_dynamic(k, &dynamic), count = 0;
+    struct strings names = state_strings(k, names_key);
+    *out = ARENA_ARRAY(kernel_arena(k), vat_id, names.count + dynamic_count + 1);
+    struct span key = SPAN_NONE, name;
+    vat_id v;
+    while (count < names.count && vats_next_static(k, &key, &name, &v)) (*out)[count++] = v;
+    for (size_t i = 0; i < dynamic_count; i++) (*out)[count++] = dynamic[i];
+    return count;
+}
+
+static int compare_vats(const void *a, const void *b)
+{
+    return vat_id_cmp(*(const vat_id *)a, *(const vat_id *)b);
+}
+
+vat_id *vats_importing(struct kernel *k, kref o, size_t *count)
+{
+    vat_id *all;
+    size_t n = vats_all(k, &all), kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (clist_imports(k, all[i], o)) all[kept++] = all[i];
+    }
+    if (kept > 1) qsort(all, kept, sizeof(vat_id), compare_vats);
+    *count = kept;
+    return all;
+}
+
+/* -- alive, terminated, sealed --------------------------------------------------------------- */
+
+bool vat_is_terminated(struct kernel *k, vat_id vat)
+{
+    for (size_t i = 0; i < k->terminated_count; i++) {
+        if (vat_id_eq(k->terminated[i], vat)) return true;
+    }
+    return false;
+}
+
+bool vat_is_alive(struct kernel *k, vat_id vat)
+{
+    return state_has(k, key_vat(k, vat, "o.nextID")) && !vat_is_terminated(k, vat);
+}
+
+static void save_terminated(struct kernel *k)
+{
+    struct strings ids = { k->terminated_count, NULL };
+    ids.items = ARENA_ARRAY(kernel_arena(k), struct span, ids.count + 1);
+    for (size_t i = 0; i < ids.count; i++) ids.items[i] = span_of_vat(k, k->terminated[i]);
+    state_set_strings(k, terminated_key, &ids);
+}
+
+void vat_mark_terminated(struct kernel *k, vat_id vat)
+{
+    if (vat_is_terminated(k, vat)) return;
+    size_t n = k->terminated_count + 1;
+    k->terminated = xrealloc(k->terminated, n * sizeof(vat_id));
+    k->terminated[k->terminated_count++] = vat;
+    save_terminated(k);
+}
+
+void vat_forget_terminated(struct kernel *k, vat_id vat)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < k->terminated_count; i++) {
+        if (!vat_id_eq(k->terminated[i], vat)) k->terminated[kept++] = k->terminated[i];
+    }
+    k->terminated_count = kept;
+    save_terminated(k);
+}
+
+bool vat_first_terminated(struct kernel *k, vat_id *out)
+{
+    if (k->terminated_count == 0) return false;
+    *out = k->terminated[0];
+    return true;
+}
+
+bool vat_is_sealed(struct kernel *k, vat_id vat)
+{
+    return k->zygotes && state_has(k, key_vat(k, vat, "sealed"));
+}
+
+/* -- what is recorded of a vat ----------------------------------------------------------------- */
+
+static void put_bool(struct buf *b, const char *name, bool value)
+{
+    buf_printf(b, ",\"%s\":%s", name, value ? "true" : "false");
+}
+
+struct span vat_options_text(struct kernel *k, const struct vat_options *o)
+{
+    struct buf b = { 0 };
+    buf_puts(&b, "{\"workerOptions\":{\"type\":\"xsnap\",\"bundleIDs\":[");
+    for (size_t i = 0; i < o->boot.count; i++) {
+        if (i > 0) buf_putc(&b, ',');
+        json_put_string(&b, o->boot.items[i]);
+    }
+    buf_puts(&b, "]}");
+    if (o->name.p != NULL) {
+        buf_puts(&b, ",\"name\":");
+        json_put_string(&b, o->name);
+    }
+    put_bool(&b, "enableSetup", o->enable_setup);
+    put_bool(&b, "enablePipelining", o->enable_pipelining);
+    put_bool(&b, "enableDisavow", o->enable_disavow);
+    put_bool(&b, "useTranscript", o->use_transcript);
+    buf_puts(&b, ",\"reapDirtThreshold\":");
+    buf_put(&b, o->reap_dirt_threshold);
+    put_bool(&b, "critical", o->critical);
+    if (o->meter_id.p != NULL) {
+        buf_puts(&b, ",\"meterID\":");
+        json_put_string(&b, o->meter_id);
+    }
+    buf_putc(&b, '}');
+    struct span text = arena_copy(kernel_arena(k), buf_span(&b));
+    buf_fini(&b);
+    return text;
+}
+
+struct span vat_source_text(struct kernel *k, struct span bundle_id)
+{
+    return arena_printf(kernel_arena(k), "{\"bundleID\":\"%.*s\"}", SPAN_ARG(bundle_id));
+}
+
+void vat_create_state(struct kernel *k, vat_id vat, struct span bundle_id,
+                      const struct vat_options *o)
+{
+    kv_set(k->store, key_vat(k, vat, "o.nextID"), SPAN("50"));
+    kv_set(k->store, key_vat(k, vat, "p.nextID"), SPAN("60"));
+    kv_set(k->store, key_vat(k, vat, "d.nextID"), SPAN("70"));
+    kv_set(k->store, key_vat(k, vat, "reapDirt"), SPAN("{}"));
+    kv_set(k->store, key_vat(k, vat, "source"), vat_source_text(k, bundle_id));
+    kv_set(k->store, key_vat(k, vat, "options"), vat_options_text(k, o));
+    transcript_init(k->store, span_of_vat(k, vat));
+}
+
+static bool is_true(struct jval record, const char *key)
+{
+    return json_type(json_get(record, key)) == JSON_TRUE;
+}
+
+struct vat_options vat_options(struct kernel *k, vat_id vat)
+{
+    struct arena *a = kernel_arena(k);
+    struct jval v = state_json(k, key_vat(k, vat, "options"));
+    struct jval boot = json_get(json_get(v, "workerOptions"), "bundleIDs");
+    struct vat_options o = {
+        .name = json_str(json_get(v, "name"), a),
+        .enable_setup = is_true(v, "enableSetup"),
+        .enable_pipelining = is_true(v, "enablePipelining"),
+        .enable_disavow = is_true(v, "enableDisavow"),
+        .use_transcript = is_true(v, "useTranscript"),
+        .critical = is_true(v, "critical"),
+        .reap_dirt_threshold = json_raw(json_get(v, "reapDirtThreshold")),
+        .meter_id = json_str(json_get(v, "meterID"), a),
+        .boot = { .count = json_len(boot) },
+    };
+    o.boot.items = ARENA_ARRAY(a, struct span, o.boot.count + 1);
+    for (size_t i = 0; i < o.boot.count; i++) o.boot.items[i] = json_str(json_at(boot, i), a);
+    return o;
+}
+
+struct span vat_bundle_id(struct kernel *k, vat_id vat)
+{
+    struct jval v = state_json(k, key_vat(k, vat, "source"));
+    return json_str(json_get(v, "bundleID"), kernel_arena(k));
+}
+
+void vat_set_parameters(struct kernel *k, vat_id vat, const struct capdata *parameters)
+{
+    struct span key = key_vat(k, vat, "vatParameters");
+    for (size_t i = 0; i < parameters->count; i++) {
+        ref_inc(k, parameters->slots[i], REF_NORMAL);
+    }
+    struct capdata old;
+    if (state_has(k, key)) {
+        bool ok = capdata_decode(kernel_arena(k), state_json(k, key), &old);
+        INVARIANT(ok);
+        for (size_t i = 0; i < old.count; i++) ref_dec(k, old.slots[i], REF_NORMAL);
+    }
+    struct buf b = { 0 };
+    capdata_put(&b, parameters);
+    kv_set(k->store, key, buf_span(&b));
+    buf_fini(&b);
+}
+
+kref vat_root(struct kernel *k, vat_id vat)
+{
+    kref root;
+    enum clist_result r = clist_to_kernel(k, vat, SPAN("o+0"), CLIST_REACH, &root);
+    INVARIANT(r == CLIST_OK);
+    return root;
+}

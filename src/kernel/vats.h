@@ -1,0 +1,63 @@
+/* vats.h -- which vats there are, and what is recorded of each.
+ *
+ * Keys: vat.names, vat.name.NAME, vat.dynamicIDs, vat.nextID, vats.terminated;
+ * vNN.source, .options, .vatParameters, .reapDirt, .{o,p,d}.nextID, .vs.*, .c.*;
+ * ours, only in stores with forks: vNN.forkedFrom, vNN.sealed.
+ *
+ * Life:  allocated (an ID) --vat_create_state--> alive --terminate--> terminated
+ *        --cleaned up--> gone;     alive --zygotify--> sealed --terminate--> …
+ */
+#pragma once
+
+#include "kernel/state.h"
+
+struct vat_options {
+    struct span name; /* SPAN_NONE: none */
+    struct strings boot; /* bundle IDs of lockdown and supervisor */
+    bool enable_setup, enable_pipelining, enable_disavow, use_transcript, critical;
+    struct span reap_dirt_threshold; /* JSON text of the record */
+    struct span meter_id;            /* SPAN_NONE: unmetered */
+};
+
+vat_id vat_allocate_id(struct kernel *k);
+/* A static vat's ID, allocated if the name is new. */
+vat_id vat_allocate_named(struct kernel *k, struct span name);
+void vat_add_dynamic(struct kernel *k, vat_id vat);
+bool vat_by_name(struct kernel *k, struct span name, vat_id *out);
+bool vat_is_dynamic(struct kernel *k, vat_id vat);
+/* Take it off the list it is on; a static vat's name goes too. */
+void vat_delete_id(struct kernel *k, vat_id vat);
+
+bool vat_is_alive(struct kernel *k, vat_id vat);
+bool vat_is_terminated(struct kernel *k, vat_id vat);
+void vat_mark_terminated(struct kernel *k, vat_id vat);
+void vat_forget_terminated(struct kernel *k, vat_id vat);
+bool vat_first_terminated(struct kernel *k, vat_id *out);
+bool vat_is_sealed(struct kernel *k, vat_id vat);
+
+/* Living vats in upstream's order of enumeration: static by name, then dynamic. */
+size_t vats_all(struct kernel *k, vat_id **out);
+size_t vats_dynamic(struct kernel *k, vat_id **out);
+/* Visit static vats by name; start with a zeroed key. */
+bool vats_next_static(struct kernel *k, struct span *key, struct span *name, vat_id *vat);
+/* Vats that import `o`, sorted by text. */
+vat_id *vats_importing(struct kernel *k, kref o, size_t *count);
+
+/* The first rows of a vat, and its transcript. */
+void vat_create_state(struct kernel *k, vat_id vat, struct span bundle_id,
+                      const struct vat_options *o);
+struct span vat_options_text(struct kernel *k, const struct vat_options *o);
+struct vat_options vat_options(struct kernel *k, vat_id vat);
+struct span vat_bundle_id(struct kernel *k, vat_id vat);
+struct span vat_source_text(struct kernel *k, struct span bundle_id);
+void vat_set_parameters(struct kernel *k, vat_id vat, const struct capdata *parameters);
+
+/* Dirt: what makes a vat due for bringOutYourDead. */
+void vat_add_dirt(struct kernel *k, vat_id vat, uint64_t computrons, uint64_t gc_krefs);
+void vat_clear_dirt(struct kernel *k, vat_id vat);
+void vat_schedule_reap(struct kernel *k, vat_id vat);
+bool vat_next_reap(struct kernel *k, vat_id *vat);
+void vat_set_reap_interval(struct kernel *k, vat_id vat, int64_t deliveries);
+
+/* The kref of a vat's root, exported if it is not. */
+kref vat_root(struct kernel *k, vat_id vat);

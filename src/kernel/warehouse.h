@@ -1,0 +1,44 @@
+/* warehouse.h -- which vats have a machine, and bringing one back.
+ *
+ * A vat comes online from its heap snapshot in use, or from nothing, and its transcript
+ * since then is replayed: each syscall must be the recorded one.  At most `max` vats are
+ * online; the least recently used goes first.  When a span has grown long enough a vat
+ * brings out its dead, a snapshot is saved, and the machine is started anew from it
+ * (upstream's restartWorkerOnSnapshot; snapshot bytes depend on it).
+ * (Upstream: vat-warehouse.js, manager-subprocess-xsnap.js.)
+ */
+#pragma once
+
+#include "kernel/state.h"
+
+struct warehouse *warehouse_new(size_t max_online);
+void warehouse_free(struct kernel *k);
+
+/* Record initialize-worker for static vats that never ran, as upstream's preload does.
+ * Machines are started when they are first needed. */
+void warehouse_start(struct kernel *k);
+
+struct delivered {
+    bool ok;
+    struct span problem; /* if not ok */
+    bool metered;        /* a meter report came */
+    uint64_t computrons;
+};
+
+/* Deliver to a vat, starting its machine if need be; append to its transcript.
+ * fails  the world's fault (EXIT_INTEGRITY: the replay diverged); EXIT_VAT: the vat's code
+ *        could not be set up, which only its creation may take as the vat's fault. */
+int warehouse_deliver(struct kernel *k, vat_id vat, struct span delivery, struct delivered *out,
+                      struct err *e) MUST_CHECK;
+/* Bring the vat online without delivering. */
+int warehouse_ensure(struct kernel *k, vat_id vat, struct err *e) MUST_CHECK;
+
+/* Save a snapshot if the span is long enough: `min` entries (0: by the store's settings).
+ * out  *saved;  *bad  bringOutYourDead failed (nothing was saved).  Either may be NULL. */
+int warehouse_snapshot(struct kernel *k, vat_id vat, uint64_t min, bool *saved, bool *bad,
+                       struct err *e) MUST_CHECK;
+
+/* End the vat's machine, if it has one. */
+void warehouse_stop(struct kernel *k, vat_id vat);
+void warehouse_stop_all(struct kernel *k);
+struct vat_machine *warehouse_machine(struct kernel *k, vat_id vat);

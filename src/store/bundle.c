@@ -1,0 +1,159 @@
+/* bundle.c -- adding and giving back bundles; the zip itself is zip.c's. */
+#include "store/bundle.h"
+
+#include "store/internal.h"
+
+/* -- base64 --------------------------------------------------------------------- */
+
+static const char ALPHABET[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/* Strictly: no white space, padding where it belongs, no bits beyond the end. */
+static bool base64_decode(struct span text, struct buf *out)
+{
+    static const char padding[] = "==";
+    signed char value[256];
+    memset(value, -1, sizeof value);
+    for (int i = 0; i < 64; i++) value[(unsigned char)ALPHABET[i]] = (signed char)i;
+    if (text.n % 4 != 0) return false;
+    size_t pad = 0;
+    while (pad < 2 && pad < text.n && text.p[text.n - 1 - pad] == padding[pad]) pad++;
+    size_t n = text.n - pad;
+    uint32_t bits = 0;
+    unsigned have = 0;
+    char *to = buf_room(out, text.n / 4 * 3 + 1);
+    for (size_t i = 0; i < n; i++) {
+        signed char v = value[(unsigned char)text.p[i]];
+        if (v < 0) return false;
+        bits = bits << 6 | (uint32_t)v;
+        have += 6;
+        if (have < 8) continue;
+        have -= 8;
+        *to++ = (char)(bits >> have);
+        out->n++;
+    }
+    return (bits & ((1U << have) - 1)) == 0;
+}
+
+static void base64_encode(struct span bytes, struct buf *out)
+{
+    char *to = buf_room(out, (bytes.n + 2) / 3 * 4);
+    for (size_t i = 0; i < bytes.n; i += 3) {
+        size_t left = bytes.n - i;
+        uint32_t v = (uint32_t)(unsigned char)bytes.p[i] << 16;
+        if (left > 1) v |= (uint32_t)(unsigned char)bytes.p[i + 1] << 8;
+        if (left > 2) v |= (uint32_t)(unsigned char)bytes.p[i + 2];
+        *to++ = ALPHABET[v >> 18 & 63];
+        *to++ = ALPHABET[v >> 12 & 63];
+        *to++ = left > 1 ? ALPHABET[v >> 6 & 63] : '=';
+        *to++ = left > 2 ? ALPHABET[v & 63] : '=';
+        out->n += 4;
+    }
+}
+
+/* -- rows ----------------------------------------------------------------------- */
+
+bool bundle_has(struct store *s, struct span id)
+{
+    sqlite3_stmt *st = stmt_get(s, STMT_BUNDLE_HAS);
+    bind_text(st, 1, id);
+    bool yes = stmt_row(s, st);
+    if (yes) stmt_done(st);
+    return yes;
+}
+
+/* Text for b0, bytes for b1, as upstream binds them. */
+static void put_row(struct store *s, struct span id, struct span content, bool is_text)
+{
+    if (bundle_has(s, id)) return;
+    store_write(s);
+    sqlite3_stmt *st = stmt_get(s, STMT_BUNDLE_SET);
+    bind_text(st, 1, id);
+    if (is_text) bind_text(st, 2, content);
+    else bind_blob(st, 2, content);
+    stmt_run(s, st);
+    sqlite3_clear_bindings(st);
+}
+
+/* -- adding --------------------------------------------------------------------- */
+
+static int add_zip(struct store *s, struct jval bundle, struct arena *a, struct span *id,
+                   struct err *e)
+{
+    struct span sha512 = json_str(json_get(bundle, "endoZipBase64Sha512"), a);
+    struct span base64 = json_str(json_get(bundle, "endoZipBase64"), a);
+    struct buf zip = { 0 };
+    if (sha512.p == NULL || base64.p == NULL)
+        return err_set(e, EXIT_INCOMPATIBLE, "bundle: endoZipBase64 without its %s",
+                       sha512.p == NULL ? "endoZipBase64Sha512" : "endoZipBase64");
+    int rc = base64_decode(base64, &zip)
+                 ? zip_check_bundle(buf_span(&zip), sha512, e)
+                 : err_set(e, EXIT_INTEGRITY, "its endoZipBase64 is not base64");
+    if (rc == 0) {
+        *id = arena_printf(&s->arena, "b1-%.*s", SPAN_ARG(sha512));
+        put_row(s, *id, buf_span(&zip), false);
+    } else {
+        err_while(e, "bundle");
+    }
+    buf_fini(&zip);
+    return rc;
+}
+
+static int add_nested(struct store *s, struct jval bundle, struct span *id)
+{
+    struct buf text = { 0 };
+    char hash[SHA256_HEX + 1];
+    json_put_value(&text, bundle);
+    sha256_hex(buf_span(&text), hash);
+    *id = arena_printf(&s->arena, "b0-%s", hash);
+    put_row(s, *id, buf_span(&text), true);
+    buf_fini(&text);
+    return 0;
+}
+
+static int add(struct store *s, struct span json_text, struct arena *a, struct span *id,
+               struct err *e)
+{
+    struct jval bundle;
+    if (json_parse(a, json_text, &bundle, e) != 0) return err_while(e, "bundle");
+    struct span format = json_str(json_get(bundle, "moduleFormat"), a);
+    if (format.p == NULL)
+        return err_set(e, EXIT_INCOMPATIBLE, "bundle: no moduleFormat: not a bundle");
+    if (span_is(format, "endoZipBase64")) return add_zip(s, bundle, a, id, e);
+    if (span_is(format, "nestedEvaluate")) return add_nested(s, bundle, id);
+    return err_set(e, EXIT_INCOMPATIBLE, "bundle: unsupported moduleFormat '%.*s'",
+                   (int)(format.n < 80 ? format.n : 80), format.p);
+}
+
+int bundle_add(struct store *s, struct span json_text, struct span *id, struct err *e)
+{
+    struct arena a;
+    arena_init(&a);
+    int rc = add(s, json_text, &a, id, e);
+    arena_fini(&a);
+    return rc;
+}
+
+/* -- giving back ---------------------------------------------------------------- */
+
+static void put_zip_bundle(struct buf *out, struct span id, struct span zip)
+{
+    buf_puts(out, "{\"moduleFormat\":\"endoZipBase64\",\"endoZipBase64Sha512\":\"");
+    buf_put(out, span_from(id, 3));
+    buf_puts(out, "\",\"endoZipBase64\":\"");
+    base64_encode(zip, out);
+    buf_puts(out, "\"}");
+}
+
+int bundle_get(struct store *s, struct span id, struct buf *json_text, struct err *e)
+{
+    sqlite3_stmt *st = stmt_get(s, STMT_BUNDLE_GET);
+    bind_text(st, 1, id);
+    if (!stmt_row(s, st))
+        return err_set(e, EXIT_NOT_FOUND, "no bundle %.*s", (int)(id.n < 140 ? id.n : 140),
+                       id.p);
+    if (span_starts(id, SPAN("b1-"))) put_zip_bundle(json_text, id, column_span(st, 0));
+    else buf_put(json_text, column_span(st, 0));
+    stmt_done(st);
+    return 0;
+}

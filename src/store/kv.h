@@ -1,0 +1,24 @@
+/* kv.h -- the kvStore: every piece of kernel state as key and value.
+ *
+ * Reads and writes go through a table in memory whose values are the truth (S1); SQLite
+ * is behind it and is brought up to date before a range scan and at commit.  Each
+ * kv_set and kv_delete of a consensus key feeds the crankhash in call order, with no
+ * folding of repeats (upstream's swingStore.js).
+ *
+ * Keys: "local.…" is kept but not hashed; "host.…" is the host's: kv_set refuses it.
+ * Values are UTF-8 text.
+ */
+#pragma once
+
+#include "store/store.h"
+
+/* False if the key is absent; `value` (may be NULL) is written only on true. */
+bool kv_get(struct store *s, struct span key, struct span *value);
+void kv_set(struct store *s, struct span key, struct span value);
+/* Deleting what is not there is allowed, and hashed all the same. */
+void kv_delete(struct store *s, struct span key);
+/* The smallest key above `prev`, in byte order. */
+bool kv_next_key(struct store *s, struct span prev, struct span *key);
+
+/* The host's own keys ("host.…"), never hashed. */
+void kv_host_set(struct store *s, struct span key, struct span value);

@@ -1,0 +1,293 @@
+/* open.c -- the files of a store: directory, lock, database, schema. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "store/internal.h"
+
+enum { BUSY_WAIT_MS = 2000 /* for a checkpoint of another program to end */ };
+
+/* Upstream's statements to the byte, so that sqlite_master reads the same. */
+static const char *const SCHEMA[] = {
+    "CREATE TABLE pendingExports (\n"
+    "      key TEXT,\n"
+    "      value TEXT,\n"
+    "      PRIMARY KEY (key)\n"
+    "    )",
+
+    "CREATE TABLE kvStore (\n"
+    "      key TEXT,\n"
+    "      value TEXT,\n"
+    "      PRIMARY KEY (key)\n"
+    "    )",
+
+    "CREATE TABLE transcriptItems (\n"
+    "      vatID TEXT,\n"
+    "      position INTEGER,\n"
+    "      item TEXT,\n"
+    "      incarnation INTEGER,\n"
+    "      PRIMARY KEY (vatID, position)\n"
+    "    )",
+
+    "CREATE TABLE transcriptSpans (\n"
+    "      vatID TEXT,\n"
+    "      startPos INTEGER, -- inclusive\n"
+    "      endPos INTEGER, -- exclusive\n"
+    "      hash TEXT, -- cumulative hash of this item and previous cumulative hash\n"
+    "      isCurrent INTEGER CHECK (isCurrent = 1),\n"
+    "      incarnation INTEGER,\n"
+    "      PRIMARY KEY (vatID, startPos),\n"
+    "      UNIQUE (vatID, isCurrent)\n"
+    "    )",
+
+    "CREATE INDEX currentTranscriptIndex\n"
+    "    ON transcriptSpans (vatID, isCurrent)\n"
+    "  ",
+
+    "CREATE TABLE snapshots (\n"
+    "      vatID TEXT,\n"
+    "      snapPos INTEGER,\n"
+    "      inUse INTEGER CHECK(inUse = 1),\n"
+    "      hash TEXT,\n"
+    "      uncompressedSize INTEGER,\n"
+    "      compressedSize INTEGER,\n"
+    "      compressedSnapshot BLOB,\n"
+    "      PRIMARY KEY (vatID, snapPos),\n"
+    "      UNIQUE (vatID, inUse)\n"
+    "    )",
+
+    "CREATE TABLE bundles (\n"
+    "      bundleID TEXT,\n"
+    "      bundle BLOB,\n"
+    "      PRIMARY KEY (bundleID)\n"
+    "    )",
+};
+
+enum { SCHEMA_TABLES = 6 };
+
+/* -- directory and lock --------------------------------------------------------- */
+
+static char *path_in(const char *dir, const char *name)
+{
+    struct buf b = { 0 };
+    buf_printf(&b, "%s/%s", dir, name);
+    buf_putc(&b, '\0');
+    return b.p;
+}
+
+bool store_exists(const char *dir)
+{
+    struct stat st;
+    char *path = path_in(dir, "swingstore.sqlite");
+    bool yes = stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    free(path);
+    return yes;
+}
+
+static int make_dirs(const char *dir, struct err *e)
+{
+    char *path = xstrdup(dir);
+    int rc = 0;
+    for (char *p = path + 1; rc == 0 && *p != '\0'; p++) {
+        if (*p != '/') continue;
+        *p = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST) rc = err_sys(e, "mkdir %s", path);
+        *p = '/';
+    }
+    if (rc == 0 && mkdir(path, 0777) != 0 && errno != EEXIST) rc = err_sys(e, "mkdir %s", path);
+    free(path);
+    return rc;
+}
+
+static int say_busy(const struct store *s, struct err *e)
+{
+    char text[32];
+    ssize_t n = pread(s->lock_fd, text, sizeof text - 1, 0);
+    uint64_t pid;
+    if (n > 0 && text[n - 1] == '\n' && span_u64((struct span){ text, (size_t)n - 1 }, &pid))
+        return err_set(e, EXIT_BUSY, "%s: in use by process %llu", s->dir,
+                       (unsigned long long)pid);
+    return err_set(e, EXIT_BUSY, "%s: in use by another process", s->dir);
+}
+
+static int take_lock(struct store *s, struct err *e)
+{
+    char *path = path_in(s->dir, "zygote.lock");
+    s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (s->lock_fd < 0) {
+        err_sys(e, "%s", path);
+        free(path);
+        return -1;
+    }
+    free(path);
+    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK ? say_busy(s, e) : err_sys(e, "%s: lock", s->dir);
+    char text[32];
+    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    /* The pid is a courtesy; the lock is what counts. */
+    if (ftruncate(s->lock_fd, 0) != 0 || pwrite(s->lock_fd, text, (size_t)n, 0) != n) return 0;
+    return 0;
+}
+
+/* The new file's name must survive a power cut as its contents do. */
+static int sync_dir(const char *dir, struct err *e)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd < 0 || fsync(fd) != 0 ? err_sys(e, "%s", dir) : 0;
+    if (fd >= 0) close(fd);
+    return rc;
+}
+
+/* -- database ------------------------------------------------------------------- */
+
+static int open_db(struct store *s, enum store_mode mode, struct err *e)
+{
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    flags |= mode == STORE_READONLY ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+    if (mode == STORE_CREATE) flags |= SQLITE_OPEN_CREATE;
+    if (sqlite3_open_v2(s->path, &s->db, flags, NULL) != SQLITE_OK)
+        return s->db == NULL ? err_set(e, EXIT_FAILED, "%s: out of memory", s->path)
+                             : sql_err(s, e, "open");
+    sqlite3_busy_timeout(s->db, BUSY_WAIT_MS);
+    /* A reader sees one commit from here to its end, whatever a writer does. */
+    if (s->readonly) return sql_exec(s, "BEGIN; SELECT count(*) FROM sqlite_master", e);
+    return sql_exec(s, "PRAGMA journal_mode=wal; PRAGMA synchronous=full", e);
+}
+
+/* One number out of the database; -1 with `e` on failure. */
+static int64_t ask(struct store *s, const char *sql, struct err *e)
+{
+    sqlite3_stmt *st = NULL;
+    int64_t n = -1;
+    if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW)
+        n = sqlite3_column_int64(st, 0);
+    else
+        sql_err(s, e, "");
+    sqlite3_finalize(st);
+    return n;
+}
+
+static int64_t count_tables(struct store *s, struct err *e)
+{
+    return ask(s,
+               "SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'view') AND name IN"
+               " ('pendingExports', 'kvStore', 'transcriptItems', 'transcriptSpans',"
+               " 'snapshots', 'bundles')",
+               e);
+}
+
+/* Kernels before schema 1 wrote `initialized` and no version.  Neither key: no kernel has
+ * been here yet. */
+static int check_version(struct store *s, struct err *e)
+{
+    static const char sql[] = "SELECT CASE key WHEN 'version' THEN value ELSE '0' END"
+                              " FROM kvStore WHERE key IN ('version', 'initialized')"
+                              " ORDER BY key DESC LIMIT 1";
+    sqlite3_stmt *st = NULL;
+    int rc = sqlite3_prepare_v2(s->db, sql, -1, &st, NULL);
+    if (rc == SQLITE_OK) rc = sqlite3_step(st);
+    int failed = 0;
+    if (rc == SQLITE_ROW) {
+        struct span version = column_span(st, 0);
+        if (!span_is(version, "3"))
+            failed = err_set(e, EXIT_INCOMPATIBLE,
+                             "%s: its kernel state has schema version %.*s, not 3", s->path,
+                             (int)(version.n < 20 ? version.n : 20), version.p);
+    } else if (rc != SQLITE_DONE) {
+        failed = sql_err(s, e, "");
+    }
+    sqlite3_finalize(st);
+    return failed;
+}
+
+static int check_schema(struct store *s, struct err *e)
+{
+    int64_t n = count_tables(s, e);
+    if (n < 0) return -1;
+    if (n != SCHEMA_TABLES)
+        return err_set(e, EXIT_INCOMPATIBLE, "%s: a SQLite file, but not a swing-store", s->path);
+    return check_version(s, e);
+}
+
+/* Make the tables.  A file left without a single row by an interrupted creation is as
+ * good as none. */
+static int create_schema(struct store *s, struct err *e)
+{
+    int64_t n = ask(s, "SELECT count(*) FROM sqlite_master", e);
+    if (n < 0) return -1;
+    if (n > 0) {
+        if (check_schema(s, e) != 0) return -1;
+        n = ask(s, "SELECT (SELECT count(*) FROM kvStore) + (SELECT count(*) FROM bundles)", e);
+        if (n < 0) return -1;
+        return n == 0 ? 0 : err_set(e, EXIT_FAILED, "%s: there is a store already", s->dir);
+    }
+    if (sql_exec(s, "BEGIN IMMEDIATE TRANSACTION", e) != 0) return -1;
+    for (size_t i = 0; i < sizeof SCHEMA / sizeof SCHEMA[0]; i++) {
+        if (sql_exec(s, SCHEMA[i], e) != 0) return -1;
+    }
+    if (sql_exec(s, "COMMIT", e) != 0) return -1;
+    return s->dir == NULL ? 0 : sync_dir(s->dir, e);
+}
+
+/* -- opening and closing -------------------------------------------------------- */
+
+static struct store *store_new(const char *dir, enum store_mode mode)
+{
+    struct store *s = xcalloc(1, sizeof *s);
+    s->dir = dir == NULL ? NULL : xstrdup(dir);
+    s->path = dir == NULL ? xstrdup(":memory:") : path_in(dir, "swingstore.sqlite");
+    s->lock_fd = -1;
+    s->readonly = mode == STORE_READONLY;
+    s->crankhash = sha256_new();
+    sha256_begin(s->crankhash);
+    arena_init(&s->arena);
+    kv_init(&s->kv);
+    spans_init(&s->spans);
+    return s;
+}
+
+static int open_all(struct store *s, enum store_mode mode, struct err *e)
+{
+    if (mode == STORE_CREATE && s->dir != NULL && make_dirs(s->dir, e) != 0) return -1;
+    if (mode != STORE_CREATE && !store_exists(s->dir))
+        return err_set(e, EXIT_NOT_FOUND, "%s: no store there", s->dir);
+    if (!s->readonly && s->dir != NULL && take_lock(s, e) != 0) return -1;
+    if (open_db(s, mode, e) != 0) return -1;
+    if (mode == STORE_CREATE ? create_schema(s, e) : check_schema(s, e)) return -1;
+    s->data_version = ask(s, "PRAGMA data_version", e);
+    return s->data_version < 0 ? -1 : 0;
+}
+
+int store_open(const char *dir, enum store_mode mode, struct store **out, struct err *e)
+{
+    INVARIANT(dir != NULL || mode == STORE_CREATE);
+    struct store *s = store_new(dir, mode);
+    if (open_all(s, mode, e) != 0) {
+        store_close(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+void store_close(struct store *s)
+{
+    if (s == NULL) return;
+    for (int i = 0; i < STMT_COUNT; i++) sqlite3_finalize(s->stmts[i]);
+    if (s->db != NULL) sqlite3_close(s->db); /* rolls back what is open */
+    if (s->lock_fd >= 0) close(s->lock_fd);
+    kv_fini(&s->kv);
+    spans_fini(&s->spans);
+    arena_fini(&s->arena);
+    buf_fini(&s->unhashed);
+    sha256_free(s->crankhash);
+    free(s->path);
+    free(s->dir);
+    free(s);
+}

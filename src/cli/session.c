@@ -20,7 +20,10 @@ static void on_note(void *self, struct span text)
     struct session *s = self;
     progress_clear(&s->progress);
     snprintf(s->note, sizeof s->note, "%.*s", SPAN_ARG(text));
-    log_info("%.*s", SPAN_ARG(text));
+    if (s->notes_verbose)
+        log_debug("%.*s", SPAN_ARG(text));
+    else
+        log_info("%.*s", SPAN_ARG(text));
 }
 
 static void on_crank(void *self, uint64_t number)

@@ -14,7 +14,8 @@ struct session {
     struct controller *controller;
     struct kernel *kernel;
     struct progress progress;
-    char note[512]; /* the last one */
+    bool notes_verbose; /* the verb itself says what the notes would */
+    char note[512];     /* the last one */
 };
 
 /* fails  as controller_open, with a hint. */

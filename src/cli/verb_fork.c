@@ -15,7 +15,7 @@ struct child {
 struct forking {
     struct cli *cli;
     struct session s;
-    struct vat_info parent;
+    vat_id parent;
     kref *refs;
     uint64_t wanted, made;
     struct child *children;
@@ -44,7 +44,7 @@ static int read_refs(struct forking *f, struct err *e)
     struct cli *c = f->cli;
     f->refs = ARENA_ARRAY(&c->arena, kref, c->ref_count + 1);
     for (size_t i = 0; i < c->ref_count; i++) {
-        if (kernel_find(f->s.kernel, span_of(c->refs[i]), &f->refs[i], e) != 0)
+        if (controller_find(f->s.controller, c->refs[i], &f->refs[i], e) != 0)
             return err_while(e, "--ref %s", c->refs[i]);
     }
     return 0;
@@ -73,7 +73,7 @@ static int check_child(struct forking *f, const struct child *child, struct err 
 static int fork_one(struct forking *f, struct child *child, struct err *e)
 {
     struct cli *c = f->cli;
-    struct fork_request r = { f->parent.vat, SPAN_NONE, c->ref_count, f->refs };
+    struct fork_request r = { f->parent, SPAN_NONE, c->ref_count, f->refs };
     uint64_t began = clock_us(), cranks = 0;
     r.name = child->name = child_name(c, f->made + 1, f->wanted);
     f->s.note[0] = '\0';
@@ -85,7 +85,7 @@ static int fork_one(struct forking *f, struct child *child, struct err *e)
         return -1;
     child->refs = ARENA_ARRAY(&c->arena, kref, c->ref_count + 1);
     for (size_t i = 0; i < c->ref_count; i++)
-        child->refs[i] = controller_counterpart(f->s.controller, f->parent.vat, f->refs[i],
+        child->refs[i] = controller_counterpart(f->s.controller, f->parent, f->refs[i],
                                                 child->vat);
     return commit_block(f, cranks, e);
 }
@@ -134,7 +134,7 @@ static void print_child_json(struct cli *c, const struct child *child)
 static void print_json(struct cli *c, const struct forking *f)
 {
     json_begin(&c->out);
-    json_member_str(&c->out, "parent", span_of(vat_id_text(f->parent.vat).s));
+    json_member_str(&c->out, "parent", span_of(vat_id_text(f->parent).s));
     json_key(&c->out, "children");
     buf_putc(&c->out, '[');
     for (uint64_t i = 0; i < f->made; i++) {
@@ -181,8 +181,9 @@ int verb_fork(struct cli *c, struct err *e)
     if (cli_number(c, OPT_COUNT, 1, 1, &f.wanted, e) != 0 ||
         session_open(&f.s, c, CONTROLLER_WRITE, e) != 0)
         return -1;
+    f.s.notes_verbose = true;
     f.children = ARENA_ARRAY(&c->arena, struct child, f.wanted);
-    int failed = controller_find_vat(f.s.controller, c->operands[0], &c->arena, &f.parent, e) ||
+    int failed = controller_find_vat(f.s.controller, c->operands[0], &f.parent, e) ||
                  read_refs(&f, e) || fork_all(&f, e);
     session_close(&f.s);
     if (f.made > 0 && c->json)
@@ -194,22 +195,33 @@ int verb_fork(struct cli *c, struct err *e)
 
 /* -- sealing ----------------------------------------------------------------------- */
 
-static int seal(struct session *s, struct vat_info *vat, struct err *e)
+/* Look at one vat; false if it is gone. */
+static bool look_at(struct session *s, vat_id vat, struct vat_info *out)
 {
-    struct cli *c = s->cli;
-    const char *name = c->operands[0];
+    struct vat_info *all;
+    size_t n = kernel_vats(s->kernel, &s->cli->arena, &all);
+    for (size_t i = 0; i < n; i++) {
+        if (vat_id_eq(all[i].vat, vat)) {
+            *out = all[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+static int seal(struct session *s, struct vat_info *out, struct err *e)
+{
+    const char *name = s->cli->operands[0];
     uint64_t cranks;
     bool quiescent;
-    if (controller_find_vat(s->controller, name, &c->arena, vat, e) != 0)
+    vat_id vat;
+    if (controller_find_vat(s->controller, name, &vat, e) != 0)
         return -1;
     session_working(s, "zygotify", 0);
-    if (kernel_zygotify(s->kernel, vat->vat, e) != 0 ||
+    if (kernel_zygotify(s->kernel, vat, e) != 0 ||
         controller_run(s->controller, 0, &cranks, &quiescent, e) != 0)
         return err_while(e, "zygotify %s", name);
-    struct id_text id = vat_id_text(vat->vat);
-    if (controller_find_vat(s->controller, id.s, &c->arena, vat, e) != 0)
-        return -1;
-    if (!vat->sealed)
+    if (!look_at(s, vat, out) || !out->sealed)
         return err_set(e, EXIT_POLICY, "zygotify %s: %s", name,
                        s->note[0] != '\0' ? s->note : "it was refused");
     return 0;
@@ -221,6 +233,7 @@ int verb_zygotify(struct cli *c, struct err *e)
     struct vat_info vat = { 0 };
     if (session_open(&s, c, CONTROLLER_WRITE, e) != 0)
         return -1;
+    s.notes_verbose = true;
     int failed = seal(&s, &vat, e);
     struct id_text id = vat_id_text(vat.vat);
     if (!failed && c->json) {

@@ -19,7 +19,7 @@ static int find_ref(void *ctx, struct span ref, struct span *text, struct err *e
 {
     struct session *s = ctx;
     kref k;
-    if (kernel_find(s->kernel, ref, &k, e) != 0)
+    if (controller_find(s->controller, arena_copy(&s->cli->arena, ref).p, &k, e) != 0)
         return -1;
     *text = arena_copy(&s->cli->arena, span_of(kref_text(k).s));
     return 0;
@@ -83,25 +83,13 @@ static int await(struct session *s, struct answer *out, struct err *e)
     return controller_commit(s->controller, e);
 }
 
-/* As kernel_find, but a wrong name is answered with the nearest right one. */
-static int find_target(struct session *s, kref *out, struct err *e)
-{
-    const char *target = s->cli->operands[0];
-    struct vat_info vat;
-    kref k;
-    if (kernel_find(s->kernel, span_of(target), out, e) == 0)
-        return 0;
-    if (e->exit == EXIT_NOT_FOUND && !kref_parse(span_of(target), &k))
-        (void)!controller_find_vat(s->controller, target, &s->cli->arena, &vat, e);
-    return -1;
-}
-
 static int send_and_wait(struct session *s, struct answer *out, struct err *e)
 {
     struct cli *c = s->cli;
     const struct pass *args;
     kref target;
-    if (find_target(s, &target, e) != 0 || read_arguments(s, &args, e) != 0)
+    if (controller_find(s->controller, c->operands[0], &target, e) != 0 ||
+        read_arguments(s, &args, e) != 0)
         return -1;
     out->promise = kernel_send(s->kernel, target, span_of(c->operands[1]), args);
     return await(s, out, e);

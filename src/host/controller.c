@@ -249,46 +249,115 @@ struct span controller_config_hash(struct controller *c)
 
 /* -- looking ----------------------------------------------------------------------- */
 
-static const char *text_of(struct arena *a, struct span s)
-{
-    return arena_copy(a, s).p;
-}
-
-int controller_find_vat(struct controller *c, const char *name, struct arena *a,
-                        struct vat_info *out, struct err *e)
-{
-    struct span wanted = span_of(name);
-    struct suggest near = suggest_for(wanted);
-    struct vat_info *vats;
-    const struct vat_info *found = NULL;
-    vat_id id = { 0 };
-    bool by_id = vat_id_parse(wanted, &id);
-    size_t n = kernel_vats(c->kernel, a, &vats);
-    for (size_t i = 0; i < n; i++) {
-        bool named = vats[i].name.n > 0 && span_eq(vats[i].name, wanted);
-        if (by_id && vat_id_eq(vats[i].vat, id)) {
-            *out = vats[i];
-            return 0;
-        }
-        if (named && found != NULL)
-            return err_set(e, EXIT_USAGE, "several vats are called \"%s\": %s, %s; use the ID",
-                           name, vat_id_text(found->vat).s, vat_id_text(vats[i].vat).s);
-        if (named)
-            found = &vats[i];
-        if (vats[i].name.n > 0)
-            suggest_offer(&near, text_of(a, vats[i].name));
-    }
-    if (found == NULL)
-        return err_set(e, EXIT_NOT_FOUND, "no vat \"%s\"%s%s%s", name,
-                       near.best != NULL ? "; did you mean \"" : "",
-                       near.best != NULL ? near.best : "", near.best != NULL ? "\"?" : "");
-    *out = *found;
-    return 0;
-}
-
 bool controller_vat_exists(struct controller *c, vat_id vat)
 {
     return kv_get(c->store, arena_printf(&c->arena, "%s.source", vat_id_text(vat).s), NULL);
+}
+
+/* Looking for a name among vats, of which there may be many: names are in their options. */
+struct name_search {
+    struct controller *c;
+    struct arena arena;
+    struct span wanted;
+    vat_id found, another; /* n == 0: none */
+    struct suggest near;
+    bool suggesting;       /* nothing was found: what is near? */
+};
+
+static struct span vat_name(struct name_search *n, struct span vat)
+{
+    struct span text;
+    struct jval options;
+    struct err ignored;
+    if (!kv_get(n->c->store, arena_printf(&n->arena, "%.*s.options", SPAN_ARG(vat)), &text))
+        return SPAN_NONE;
+    if (!n->suggesting && memmem(text.p, text.n, n->wanted.p, n->wanted.n) == NULL)
+        return SPAN_NONE;
+    if (json_parse(&n->arena, text, &options, &ignored) != 0)
+        return SPAN_NONE;
+    return json_str(json_get(options, "name"), &n->arena);
+}
+
+static void visit_vat(struct name_search *n, struct span vat)
+{
+    struct span name = vat_name(n, vat);
+    vat_id id;
+    if (name.p == NULL || !vat_id_parse(vat, &id))
+        return;
+    if (n->suggesting)
+        suggest_offer(&n->near, name.p);
+    else if (span_eq(name, n->wanted) && n->found.n == 0)
+        n->found = id;
+    else if (span_eq(name, n->wanted))
+        n->another = id;
+}
+
+static struct jval list_of(struct name_search *n, struct span key)
+{
+    struct span text;
+    struct jval list = { NULL, 0 };
+    struct err ignored;
+    if (kv_get(n->c->store, key, &text))
+        (void)!json_parse(&n->arena, arena_copy(&n->arena, text), &list, &ignored);
+    return list;
+}
+
+static void visit_all(struct name_search *n)
+{
+    struct jval names = list_of(n, SPAN("vat.names")), ids = list_of(n, SPAN("vat.dynamicIDs"));
+    struct span vat;
+    for (struct jval v = json_first(names); v.doc != NULL; v = json_next(v)) {
+        struct span name = json_str(v, &n->arena);
+        struct span key = arena_printf(&n->arena, "vat.name.%.*s", SPAN_ARG(name));
+        if (kv_get(n->c->store, key, &vat))
+            visit_vat(n, arena_copy(&n->arena, vat));
+    }
+    for (struct jval v = json_first(ids); v.doc != NULL; v = json_next(v))
+        visit_vat(n, json_str(v, &n->arena));
+}
+
+static int search_result(struct name_search *n, const char *name, vat_id *out, struct err *e)
+{
+    if (n->another.n != 0)
+        return err_set(e, EXIT_USAGE, "several vats are called \"%s\": %s, %s; use the ID", name,
+                       vat_id_text(n->found).s, vat_id_text(n->another).s);
+    if (n->found.n != 0) {
+        *out = n->found;
+        return 0;
+    }
+    n->suggesting = true;
+    visit_all(n);
+    const char *best = n->near.best;
+    return err_set(e, EXIT_NOT_FOUND, "no vat \"%s\"%s%s%s", name,
+                   best != NULL ? "; did you mean \"" : "", best != NULL ? best : "",
+                   best != NULL ? "\"?" : "");
+}
+
+int controller_find_vat(struct controller *c, const char *name, vat_id *out, struct err *e)
+{
+    struct span wanted = span_of(name);
+    vat_id id;
+    if (vat_id_parse(wanted, &id) && controller_vat_exists(c, id)) {
+        *out = id;
+        return 0;
+    }
+    struct name_search n = { .c = c, .wanted = wanted, .near = suggest_for(wanted) };
+    arena_init(&n.arena);
+    visit_all(&n);
+    int failed = search_result(&n, name, out, e);
+    arena_fini(&n.arena);
+    return failed;
+}
+
+int controller_find(struct controller *c, const char *target, kref *out, struct err *e)
+{
+    kref k;
+    vat_id vat;
+    if (kref_parse(span_of(target), &k))
+        return kernel_find(c->kernel, span_of(target), out, e);
+    if (controller_find_vat(c, target, &vat, e) != 0)
+        return -1;
+    return kernel_find(c->kernel, span_of(vat_id_text(vat).s), out, e);
 }
 
 /* Value of "vNN.c.SLOT". */

@@ -64,9 +64,10 @@ struct span controller_config_hash(struct controller *c);
 
 /* Find a living vat by name or "v7".
  * fails  EXIT_NOT_FOUND, naming the nearest name; EXIT_USAGE several vats have the name. */
-int controller_find_vat(struct controller *c, const char *name, struct arena *a,
-                        struct vat_info *out, struct err *e) MUST_CHECK;
-/* Cheaper than looking for it among all. */
+int controller_find_vat(struct controller *c, const char *name, vat_id *out,
+                        struct err *e) MUST_CHECK;
+/* The same, its root; or an object, by "ko12". */
+int controller_find(struct controller *c, const char *target, kref *out, struct err *e) MUST_CHECK;
 bool controller_vat_exists(struct controller *c, vat_id vat);
 /* What the child of a fork calls `ref`, an export of its parent; KREF_INVALID if the child
  * does not have it any more. */

@@ -110,7 +110,8 @@ static struct id_text spell(const char *prefix, uint64_t n)
         digits[count++] = (char)('0' + n % 10);
         n /= 10;
     } while (n != 0);
-    while (count > 0) t.s[at++] = digits[--count];
+    while (count > 0)
+        t.s[at++] = digits[--count];
     return t;
 }
 

@@ -12,6 +12,7 @@
 #include "kernel/vats.h"
 #include "kernel/warehouse.h"
 #include "store/bundle.h"
+#include "store/transcript.h"
 
 /* -- what memory holds beyond the store ------------------------------------------------------ */
 
@@ -113,6 +114,18 @@ int kernel_run(struct kernel *k, uint64_t max, uint64_t *cranks, struct err *e)
         if (ran) ++*cranks;
     }
     return 0;
+}
+
+void kernel_reap_all(struct kernel *k)
+{
+    vat_id *all;
+    size_t count = vats_all(k, &all);
+    for (size_t i = 0; i < count; i++) {
+        struct transcript_bounds t;
+        if (transcript_bounds(k->store, span_of_vat(k, all[i]), &t) && t.end > 0) {
+            vat_schedule_reap(k, all[i]);
+        }
+    }
 }
 
 /* -- messages ------------------------------------------------------------------------------------- */

@@ -105,6 +105,9 @@ struct store *kernel_store(struct kernel *k);
  * out  *cranks  how many ran (written also on failure). */
 int kernel_run(struct kernel *k, uint64_t max, uint64_t *cranks, struct err *e) MUST_CHECK;
 
+/* Have every vat that ever ran bring out its dead (upstream's reapAllVats). */
+void kernel_reap_all(struct kernel *k);
+
 /* -- messages -------------------------------------------------------------------- */
 
 /* Upstream's queueToKref with policy 'ignore', as the controller calls it: the result

@@ -70,7 +70,8 @@ const struct pass *pass_array(struct arena *a, size_t count,
     struct pass *p = pass_new(a, PASS_ARRAY, SPAN_NONE);
     p->count = count;
     p->items = ARENA_ARRAY(a, const struct pass *, count);
-    for (size_t i = 0; i < count; i++) p->items[i] = items[i];
+    for (size_t i = 0; i < count; i++)
+        p->items[i] = items[i];
     return p;
 }
 
@@ -152,7 +153,8 @@ void marshal_encode_k(struct arena *a, const struct pass *value, struct capdata 
     struct vat_capdata text;
     marshal_encode(a, value, &text);
     kref *slots = ARENA_ARRAY(a, kref, text.count);
-    for (size_t i = 0; i < text.count; i++) INVARIANT(kref_parse(text.slots[i], &slots[i]));
+    for (size_t i = 0; i < text.count; i++)
+        INVARIANT(kref_parse(text.slots[i], &slots[i]));
     *out = (struct capdata){ text.body, text.count, slots };
 }
 

@@ -43,7 +43,9 @@ const struct pass *decode_bigint(struct decoder *d, struct span text)
  * registered symbols, and names them so from then on. */
 static bool well_known_symbol(struct span suffix, struct span *name)
 {
-    static const struct { const char *suffix, *name; } symbols[] = {
+    static const struct {
+        const char *suffix, *name;
+    } symbols[] = {
         { "asyncIterator", "@@asyncIterator" },
         { "hasInstance", "@@hasInstance" },
         { "isConcatSpreadable", "@@isConcatSpreadable" },
@@ -196,8 +198,8 @@ static const struct pass *decode_text(struct decoder *d, const struct js_prop *p
 
 /* In upstream's order. */
 const struct pass *decode_error(struct decoder *d, const struct js_prop *props,
-                                       size_t count, const char *marker,
-                                       const struct js_prop *message, decode_fn *recur)
+                                size_t count, const char *marker,
+                                const struct js_prop *message, decode_fn *recur)
 {
     const struct pass *dropped;
     const struct js_prop *id = js_find(props, count, "errorId");
@@ -230,7 +232,7 @@ const struct pass *decode_error(struct decoder *d, const struct js_prop *props,
 }
 
 const struct pass *decode_tagged(struct decoder *d, struct span tag,
-                                        const struct js_prop *payload, decode_fn *recur)
+                                 const struct js_prop *payload, decode_fn *recur)
 {
     struct pass *p = pass_new(d->a, PASS_TAGGED, tag);
     bool outside = d->impassable;

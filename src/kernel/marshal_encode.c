@@ -18,7 +18,7 @@ struct encoder {
     struct arena *a;
     struct buf body;
     struct span *slots;
-    size_t count, cap; /* of slots */
+    size_t count, cap;  /* of slots */
     struct seen *table; /* open addressing by node; twice as long as `cap` */
 };
 
@@ -29,7 +29,8 @@ static struct seen *seen_at(const struct encoder *en, const struct pass *node)
 {
     size_t mask = 2 * en->cap - 1;
     size_t at = (size_t)(((uintptr_t)node >> 4) * 0x9e3779b97f4a7c15u >> 20);
-    while (en->table[at & mask].node != NULL && en->table[at & mask].node != node) at++;
+    while (en->table[at & mask].node != NULL && en->table[at & mask].node != node)
+        at++;
     return &en->table[at & mask];
 }
 
@@ -42,7 +43,8 @@ static void slots_grow(struct encoder *en)
     en->cap = en->cap == 0 ? 8 : 2 * en->cap;
     en->slots = ARENA_ARRAY(en->a, struct span, en->cap);
     en->table = ARENA_ARRAY(en->a, struct seen, 2 * en->cap);
-    for (size_t i = 0; i < en->count; i++) en->slots[i] = slots[i];
+    for (size_t i = 0; i < en->count; i++)
+        en->slots[i] = slots[i];
     for (size_t i = 0; i < entries; i++) {
         if (old[i].node != NULL) *seen_at(en, old[i].node) = old[i];
     }
@@ -74,15 +76,20 @@ static void put_led(struct buf *b, const char *lead, struct span s)
 
 static void put_text(struct buf *b, struct span s)
 {
-    if (s.n > 0 && s.p[0] >= '!' && s.p[0] <= '-') put_led(b, "!", s);
-    else json_put_string(b, s);
+    if (s.n > 0 && s.p[0] >= '!' && s.p[0] <= '-')
+        put_led(b, "!", s);
+    else
+        json_put_string(b, s);
 }
 
 static void put_number(struct buf *b, double n)
 {
-    if (isnan(n)) buf_puts(b, "\"#NaN\"");
-    else if (isinf(n)) buf_puts(b, n < 0 ? "\"#-Infinity\"" : "\"#Infinity\"");
-    else json_put_double(b, n);
+    if (isnan(n))
+        buf_puts(b, "\"#NaN\"");
+    else if (isinf(n))
+        buf_puts(b, n < 0 ? "\"#-Infinity\"" : "\"#Infinity\"");
+    else
+        json_put_double(b, n);
 }
 
 static void put_remotable(struct encoder *en, const struct pass *p)
@@ -209,8 +216,10 @@ static void put(struct encoder *en, const struct pass *p)
     case PASS_BOOL: buf_puts(&en->body, p->boolean ? "true" : "false"); break;
     case PASS_NUMBER: put_number(&en->body, p->number); break;
     case PASS_BIGINT:
-        if (span_starts(p->text, SPAN("-"))) json_put_string(&en->body, p->text);
-        else put_led(&en->body, "+", p->text);
+        if (span_starts(p->text, SPAN("-")))
+            json_put_string(&en->body, p->text);
+        else
+            put_led(&en->body, "+", p->text);
         break;
     case PASS_STRING: put_text(&en->body, p->text); break;
     case PASS_SYMBOL: put_led(&en->body, "%", p->text); break;

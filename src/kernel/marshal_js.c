@@ -178,8 +178,10 @@ bool js_put_text(struct arena *a, struct buf *b, struct jval v)
     case JSON_ARRAY: return put_joined(a, b, v);
     case JSON_NUMBER:
         if (!json_double(v, &n)) return false;
-        if (isinf(n)) buf_puts(b, n < 0 ? "-Infinity" : "Infinity");
-        else json_put_double(b, n);
+        if (isinf(n))
+            buf_puts(b, n < 0 ? "-Infinity" : "Infinity");
+        else
+            json_put_double(b, n);
         break;
     case JSON_OBJECT: /* a member of that name hides the method, and is none */
         if (json_type(json_get(v, "toString")) != JSON_NONE) return false;
@@ -203,10 +205,13 @@ static struct span trim(struct span s)
 {
     uint32_t cp;
     size_t n, end = 0;
-    while ((n = utf_decode(s, &cp)) > 0 && is_space(cp)) s = span_from(s, n);
-    for (size_t at = 0; at < s.n; at += n > 0 ? n : 1) {
+    while ((n = utf_decode(s, &cp)) > 0 && is_space(cp))
+        s = span_from(s, n);
+    for (size_t at = 0; at < s.n; at += n) {
         n = utf_decode(span_from(s, at), &cp);
-        if (n == 0 || !is_space(cp)) end = at + (n > 0 ? n : 1);
+        bool space = n > 0 && is_space(cp);
+        if (n == 0) n = 1;
+        if (!space) end = at + n;
     }
     return (struct span){ s.p, end };
 }
@@ -225,9 +230,12 @@ static unsigned take_radix(struct span *s)
     unsigned bits = 0;
     if (s->n < 2 || s->p[0] != '0') return 0;
     switch (s->p[1]) {
-    case 'x': case 'X': bits = 4; break;
-    case 'o': case 'O': bits = 3; break;
-    case 'b': case 'B': bits = 1; break;
+    case 'x':
+    case 'X': bits = 4; break;
+    case 'o':
+    case 'O': bits = 3; break;
+    case 'b':
+    case 'B': bits = 1; break;
     default: return 0;
     }
     *s = span_from(*s, 2);
@@ -237,10 +245,14 @@ static unsigned take_radix(struct span *s)
 static bool digit_of(char c, unsigned bits, unsigned *out)
 {
     unsigned d;
-    if (c >= '0' && c <= '9') d = (unsigned)(c - '0');
-    else if (c >= 'a' && c <= 'f') d = (unsigned)(c - 'a') + 10;
-    else if (c >= 'A' && c <= 'F') d = (unsigned)(c - 'A') + 10;
-    else return false;
+    if (c >= '0' && c <= '9')
+        d = (unsigned)(c - '0');
+    else if (c >= 'a' && c <= 'f')
+        d = (unsigned)(c - 'a') + 10;
+    else if (c >= 'A' && c <= 'F')
+        d = (unsigned)(c - 'A') + 10;
+    else
+        return false;
     *out = d;
     return d < 1u << bits;
 }
@@ -286,7 +298,8 @@ bool js_nat_text(struct arena *a, struct span text, uint64_t *out)
 
     (void)take_sign(&s);
     size_t digits = 0;
-    while (digits < s.n && s.p[digits] != 'e' && s.p[digits] != 'E') digits++;
+    while (digits < s.n && s.p[digits] != 'e' && s.p[digits] != 'E')
+        digits++;
     if (!all_digits((struct span){ s.p, digits })) return false;
     if (digits < s.n) {
         exponent = span_from(s, digits + 1);
@@ -330,7 +343,8 @@ static bool bigint_of_radix(struct arena *a, struct span digits, unsigned bits,
     }
     struct buf b = { 0 };
     buf_printf(&b, "%u", count == 0 ? 0 : (unsigned)limbs[count - 1]);
-    while (count > 1) buf_printf(&b, "%09u", (unsigned)limbs[--count - 1]);
+    while (count > 1)
+        buf_printf(&b, "%09u", (unsigned)limbs[--count - 1]);
     *out = arena_copy(a, buf_span(&b));
     buf_fini(&b);
     return true;
@@ -348,7 +362,8 @@ bool js_bigint(struct arena *a, struct span text, struct span *out)
 
     bool minus = take_sign(&digits);
     if (!all_digits(digits)) return false;
-    while (digits.n > 1 && digits.p[0] == '0') digits = span_from(digits, 1);
+    while (digits.n > 1 && digits.p[0] == '0')
+        digits = span_from(digits, 1);
     if (!minus || span_is(digits, "0")) {
         *out = digits;
         return true;

@@ -45,8 +45,8 @@ static const struct pass *qclass_slot(struct decoder *d, const struct js_prop *p
 
 static bool hilbert_rest(struct decoder *d, struct jval v, const struct pass **rest)
 {
-    bool object = json_type(v) == JSON_ARRAY
-                  || (json_type(v) == JSON_OBJECT && json_len(v) > 0);
+    bool object =
+        json_type(v) == JSON_ARRAY || (json_type(v) == JSON_OBJECT && json_len(v) > 0);
     if (!object) return decode_fail(d, "rest must be a non-empty object") != NULL;
     *rest = decode_qclass(d, v);
     if (*rest == NULL) return false;

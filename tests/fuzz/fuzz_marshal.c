@@ -13,9 +13,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Two values that kunser(kser()) does not leave alone: a registered symbol "@@…\n" gets
- * another "@@" each time (see decode_symbol()); and where a slot is first met, which is where
- * its interface is written, differs between reading and writing for names like "9" and
- * "10". */
+ * another "@@" each time (see decode_symbol()); and where a slot is first met, which is
+ * where its interface is written, differs between reading and writing for names like "9"
+ * and "10". */
 static bool may_change(const struct pass *p, bool any_slots)
 {
     if (p->style == PASS_SYMBOL) return span_starts(p->text, SPAN("@@"));
@@ -29,7 +29,8 @@ static bool may_change(const struct pass *p, bool any_slots)
 
 static void check_slots(const struct vat_capdata *data)
 {
-    for (size_t i = 0; i < data->count; i++) INVARIANT(data->slots[i].n == 3);
+    for (size_t i = 0; i < data->count; i++)
+        INVARIANT(data->slots[i].n == 3);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -50,7 +51,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     INVARIANT(ok == (why == NULL) && ok == (value != NULL));
 
     k = (struct capdata){ in.body, in.count, slots };
-    for (size_t i = 0; i < in.count; i++) INVARIANT(kref_parse(texts[i], &slots[i]));
+    for (size_t i = 0; i < in.count; i++)
+        INVARIANT(kref_parse(texts[i], &slots[i]));
     INVARIANT(marshal_single_slot(&a, &k, &found) == ok);
     INVARIANT(marshal_method(&a, in.body).p != NULL);
 
@@ -58,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         marshal_encode(&a, value, &once);
         INVARIANT(once.count <= in.count);
         check_slots(&once);
-        if (!marshal_decode(&a, &once, &again, &why)) BUG("what was encoded does not decode");
+        if (!marshal_decode(&a, &once, &again, &why))
+            BUG("what was encoded does not decode");
         marshal_encode(&a, again, &twice);
         INVARIANT(span_eq(once.body, twice.body) || may_change(value, once.count > 0));
         INVARIANT(once.count == twice.count);

@@ -10,8 +10,8 @@
 // CAPDATA is the JSON of { body, slots }.  `!` in place of an answer: refused.  Of names
 // those are refused as well whose numbers are not plain: ours are stricter there (ids.c).
 //
-// Not '@endo/init/debug.js': there an error with a note "toString" is refused, since what goes
-// into messages is then printed.
+// Not @endo/init/debug.js: there an error with a note "toString" is refused, since what
+// goes into messages is printed.
 import '@endo/init';
 
 import { readFileSync } from 'node:fs';
@@ -24,10 +24,12 @@ import { parseKernelSlot } from '@agoric/swingset-vat/src/kernel/parseKernelSlot
 const text = (hex) => Buffer.from(hex, 'hex').toString('utf8');
 const hex = (s) => Buffer.from(JSON.stringify(s), 'utf8').toString('hex');
 
+const N = '(0|[1-9][0-9]*)';
+const plain = new RegExp(`^..[dv]?${N}(/${N})?(:${N})?$`);
+
 const vatSlot = (s) => {
   const { type, allocatedByVat } = parseVatSlot(s);
-  if (!/^..[dv]?(0|[1-9][0-9]*)(\/(0|[1-9][0-9]*))?(:(0|[1-9][0-9]*))?$/.test(s)) throw Error();
-  if (s.length > 256) throw Error();
+  if (!plain.test(s) || s.length > 256) throw Error();
   return `${type} ${allocatedByVat ? '+' : '-'}`;
 };
 

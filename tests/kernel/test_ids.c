@@ -43,10 +43,10 @@ TEST(vrefs_that_parse)
 TEST(vrefs_that_do_not)
 {
     static const char *const cases[] = {
-        "", "o", "o+", "o-", "+1", "x+1", "O+1", "o=1", "o+1/2", "o-d1/2", "p+d1/2", "d+d1/2",
-        "o+d", "o+v", "o+d1/", "o+d/1", "o+/1", "o+d1/2/3", "o+d1/2:", "o+d1/2:3:4", "o+:1",
-        "o+1:", "o+d1:2/3", "ko1", "kp1", "v1", "o+1 ", " o+1", "o+-1", "o+1.0", "o+1e3",
-        "o+1n", "o+dd1", "o+dv1",
+        "", "o", "o+", "o-", "+1", "x+1", "O+1", "o=1", "o+1/2", "o-d1/2", "p+d1/2",
+        "d+d1/2", "o+d", "o+v", "o+d1/", "o+d/1", "o+/1", "o+d1/2/3", "o+d1/2:",
+        "o+d1/2:3:4", "o+:1", "o+1:", "o+d1:2/3", "ko1", "kp1", "v1", "o+1 ", " o+1",
+        "o+-1", "o+1.0", "o+1e3", "o+1n", "o+dd1", "o+dv1",
         /* BigInt() takes these */
         "o+ 1", "o+0x1f", "o+01", "o+00", "o++1", "o+d01/2", "o+d1/02", "o+d1/2:03",
         "o+d1/0x2", "o+1:x",
@@ -74,9 +74,10 @@ TEST(krefs_print_as_they_parse)
 {
     static const char *const good[] = { "ko0", "ko20", "kp40", "kd30",
                                         "ko9223372036854775807" };
-    static const char *const bad[] = { "", "k", "ko", "ko-1", "ko+1", "ko01", "ko00", "kx1",
-                                       "o1", "ko1 ", "Ko1", "ko9223372036854775808", "ko0x1",
-                                       "lo1", "kokp1" };
+    static const char *const bad[] = { "",      "k",    "ko",   "ko-1",
+                                       "ko+1",  "ko01", "ko00", "kx1",
+                                       "o1",    "ko1 ", "Ko1",  "ko9223372036854775808",
+                                       "ko0x1", "lo1",  "kokp1" };
     kref k = { .kind = KREF_DEVICE, .n = 7 };
     for (size_t i = 0; i < COUNT(bad); i++) {
         if (kref_parse(span_of(bad[i]), &k)) fail_msg("%s accepted", bad[i]);
@@ -92,10 +93,12 @@ TEST(krefs_print_as_they_parse)
 
 TEST(vat_and_device_ids)
 {
-    static const char *const bad[] = { "", "v", "v-1", "v01", "v4294967296", "x1", "v1 ", "1" };
+    static const char *const bad[] = { "",   "v",   "v-1", "v01", "v4294967296",
+                                       "x1", "v1 ", "1" };
     vat_id v = { 9 };
     device_id d = { 9 };
-    for (size_t i = 0; i < COUNT(bad); i++) assert_false(vat_id_parse(span_of(bad[i]), &v));
+    for (size_t i = 0; i < COUNT(bad); i++)
+        assert_false(vat_id_parse(span_of(bad[i]), &v));
     assert_false(device_id_parse(SPAN("v1"), &d));
     assert_false(vat_id_parse(SPAN("d1"), &v));
     assert_true(v.n == 9 && d.n == 9);
@@ -109,7 +112,8 @@ TEST(vat_and_device_ids)
 
 TEST(names_sort_by_text)
 {
-    static const char *const sorted[] = { "kd9", "ko100", "ko20", "ko3", "kp1", "kp10", "kp2" };
+    static const char *const sorted[] = { "kd9", "ko100", "ko20", "ko3",
+                                          "kp1", "kp10",  "kp2" };
     for (size_t i = 0; i < COUNT(sorted); i++) {
         for (size_t j = 0; j < COUNT(sorted); j++) {
             kref a, b;
@@ -128,12 +132,9 @@ TEST(names_sort_by_text)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vrefs_that_parse),
-        cmocka_unit_test(vrefs_that_do_not),
-        cmocka_unit_test(vrefs_are_bounded),
-        cmocka_unit_test(krefs_print_as_they_parse),
-        cmocka_unit_test(vat_and_device_ids),
-        cmocka_unit_test(names_sort_by_text),
+        cmocka_unit_test(vrefs_that_parse),   cmocka_unit_test(vrefs_that_do_not),
+        cmocka_unit_test(vrefs_are_bounded),  cmocka_unit_test(krefs_print_as_they_parse),
+        cmocka_unit_test(vat_and_device_ids), cmocka_unit_test(names_sort_by_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

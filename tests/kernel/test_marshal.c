@@ -1,5 +1,5 @@
-/* Capdata and marshal: a table of bodies and what becomes of them, and what the kernel makes
- * itself.  test_marshal_node.c compares with upstream on many more. */
+/* Capdata and marshal: a table of bodies and what becomes of them, and what the kernel
+ * makes itself.  test_marshal_node.c compares with upstream on many more. */
 #include "lib/unit.h"
 
 #include <math.h>
@@ -56,7 +56,9 @@ static struct span round_trip(struct span body)
     return out;
 }
 
-struct fate { const char *body, *becomes; };
+struct fate {
+    const char *body, *becomes;
+};
 
 static void check_fates(const struct fate *fates, size_t count)
 {
@@ -68,23 +70,30 @@ static void check_fates(const struct fate *fates, size_t count)
 TEST(smallcaps)
 {
     static const struct fate fates[] = {
-        { "# { \"b\" : 1.0 , \"a\" : [ null , true , false ] } ", "#{\"a\":[null,true,false],\"b\":1}" },
+        { "# { \"b\" : 1.0 , \"a\" : [ null , true , false ] } ",
+          "#{\"a\":[null,true,false],\"b\":1}" },
         { "#\"plain\"", "#\"plain\"" },
         { "#\"\"", "#\"\"" },
         { "#\"!-5\"", "#\"!-5\"" },
         { "#\"!plain\"", "#\"plain\"" },
         { "#\"\\ud800\\ude00\\ud800\"", "#\"\xf0\x90\x88\x80\\ud800\"" },
         { "#\"#undefined\"", "#\"#undefined\"" },
-        { "#[\"#NaN\",\"#Infinity\",\"#-Infinity\"]", "#[\"#NaN\",\"#Infinity\",\"#-Infinity\"]" },
-        { "#[-0,1e400,-1e400,9007199254740993]", "#[0,\"#Infinity\",\"#-Infinity\",9007199254740992]" },
+        { "#[\"#NaN\",\"#Infinity\",\"#-Infinity\"]",
+          "#[\"#NaN\",\"#Infinity\",\"#-Infinity\"]" },
+        { "#[-0,1e400,-1e400,9007199254740993]",
+          "#[0,\"#Infinity\",\"#-Infinity\",9007199254740992]" },
         { "#[\"+0\",\"-0\",\"+007\",\"-5 \",\"+12345678901234567890\"]",
           "#[\"+0\",\"+0\",\"+7\",\"-5\",\"+12345678901234567890\"]" },
-        { "#[\"%foo\",\"%\",\"%@@iterator\",\"%@@@@x\"]", "#[\"%foo\",\"%\",\"%@@iterator\",\"%@@@@x\"]" },
-        { "#[\"%@@asyncDispose\",\"%@@x\\n\"]", "#[\"%nodejs.asyncDispose\",\"%@@@@x\\n\"]" },
-        { "#{\"#tag\":\"!#t\",\"payload\":{\"a\":1}}", "#{\"#tag\":\"!#t\",\"payload\":{\"a\":1}}" },
-        { "#{\"name\":\"TypeError\",\"#error\":\"!#no\",\"errorId\":\"error:x#1\",\"cause\":1}",
+        { "#[\"%foo\",\"%\",\"%@@iterator\",\"%@@@@x\"]",
+          "#[\"%foo\",\"%\",\"%@@iterator\",\"%@@@@x\"]" },
+        { "#[\"%@@asyncDispose\",\"%@@x\\n\"]",
+          "#[\"%nodejs.asyncDispose\",\"%@@@@x\\n\"]" },
+        { "#{\"#tag\":\"!#t\",\"payload\":{\"a\":1}}",
+          "#{\"#tag\":\"!#t\",\"payload\":{\"a\":1}}" },
+        { "#{\"name\":\"TypeError\",\"#error\":\"!#no\",\"errorId\":\"x#1\",\"cause\":1}",
           "#{\"#error\":\"!#no\",\"name\":\"TypeError\"}" },
-        { "#{\"#error\":\"m\",\"name\":\"MyError\"}", "#{\"#error\":\"m\",\"name\":\"Error\"}" },
+        { "#{\"#error\":\"m\",\"name\":\"MyError\"}",
+          "#{\"#error\":\"m\",\"name\":\"Error\"}" },
         { "#{\"!a\":1,\"a\":2}", "#{\"a\":2}" },
         { "#{\"a\":1,\"a\":2}", "#{\"a\":2}" },
         { "#{\"!#a\":1,\"__proto__\":2}", "#{\"!#a\":1,\"__proto__\":2}" },
@@ -102,13 +111,16 @@ TEST(slots)
         { "#\"$0.\"", "#\"$0.Alleged: \" ko20" },
         { "#\"&1.Foo\"", "#\"&0\" kp40" },
         { "#[\"$2.A\",\"&1\",\"$2.B\",\"&1\",\"$0\"]",
-          "#[\"$0.Alleged: A\",\"&1\",\"$0\",\"&1\",\"$2.Alleged: undefined\"] ko21 kp40 ko20" },
+          "#[\"$0.Alleged: A\",\"&1\",\"$0\",\"&1\",\"$2.Alleged: undefined\"]"
+          " ko21 kp40 ko20" },
         /* numbered by sorted name, printed with indices first */
         { "#{\"9\":\"$0.x\",\"10\":\"$2.y\",\"a\":\"&1\"}",
-          "#{\"9\":\"$1.Alleged: x\",\"10\":\"$0.Alleged: y\",\"a\":\"&2\"} ko21 ko20 kp40" },
+          "#{\"9\":\"$1.Alleged: x\",\"10\":\"$0.Alleged: y\",\"a\":\"&2\"}"
+          " ko21 ko20 kp40" },
         /* the interface that is decoded first: that of the index "1", and of the errorId */
-        { "#{\"b\":\"$0.B\",\"1\":\"$0.One\"}", "#{\"1\":\"$0.Alleged: One\",\"b\":\"$0\"} ko20" },
-        { "#[{\"#error\":\"\",\"name\":\"\",\"zz\":\"$0.Z\",\"errorId\":\"$0.Id\"},\"$0.Later\"]",
+        { "#{\"b\":\"$0.B\",\"1\":\"$0.One\"}",
+          "#{\"1\":\"$0.Alleged: One\",\"b\":\"$0\"} ko20" },
+        { "#[{\"#error\":\"\",\"name\":\"\",\"zz\":\"$0.Z\",\"errorId\":\"$0.Id\"},\"$0.L\"]",
           "#[{\"#error\":\"\",\"name\":\"Error\"},\"$0.Alleged: Id\"] ko20" },
         { "#\"$ 0x0 .q\"", "#\"$0.Alleged: q\" ko20" },
         { "#\"$.q\"", "#\"$0.Alleged: q\" ko20" },
@@ -135,16 +147,21 @@ TEST(qclass)
         { "{\"@qclass\":\"@@asyncIterator\"}", "#\"%@@asyncIterator\"" },
         { "{\"@qclass\":\"symbol\",\"name\":\"foo\"}", "#\"%foo\"" },
         { "{\"@qclass\":\"slot\",\"index\":1}", "#\"&0\" kp40" },
-        { "{\"@qclass\":\"slot\",\"index\":0,\"iface\":\"Alleged: f\"}", "#\"$0.Alleged: f\" ko20" },
-        { "{\"@qclass\":\"slot\",\"index\":0,\"iface\":null}", "#\"$0.Alleged: null\" ko20" },
+        { "{\"@qclass\":\"slot\",\"index\":0,\"iface\":\"Alleged: f\"}",
+          "#\"$0.Alleged: f\" ko20" },
+        { "{\"@qclass\":\"slot\",\"index\":0,\"iface\":null}",
+          "#\"$0.Alleged: null\" ko20" },
         { "{\"@qclass\":\"slot\",\"index\":0,\"iface\":-0}", "#\"$0.Alleged: 0\" ko20" },
-        { "{\"@qclass\":\"tagged\",\"tag\":\"#t\"}", "#{\"#tag\":\"!#t\",\"payload\":\"#undefined\"}" },
+        { "{\"@qclass\":\"tagged\",\"tag\":\"#t\"}",
+          "#{\"#tag\":\"!#t\",\"payload\":\"#undefined\"}" },
         { "{\"@qclass\":\"error\",\"name\":\"URIError\",\"message\":\"$m\"}",
           "#{\"#error\":\"!$m\",\"name\":\"URIError\"}" },
         { "{\"@qclass\":\"hilbert\",\"original\":1,\"rest\":{\"z\":2,\"1\":3}}",
           "#{\"1\":3,\"@qclass\":1,\"z\":2}" },
-        { "{\"@qclass\":\"hilbert\",\"original\":1,\"rest\":{\"@qclass\":\"NaN\"}}", "#{\"@qclass\":1}" },
-        { "{\"@qclass\":\"hilbert\",\"original\":1,\"rest\":[]}", "! value is not passable" },
+        { "{\"@qclass\":\"hilbert\",\"original\":1,\"rest\":{\"@qclass\":\"NaN\"}}",
+          "#{\"@qclass\":1}" },
+        { "{\"@qclass\":\"hilbert\",\"original\":1,\"rest\":[]}",
+          "! value is not passable" },
         { "{\"@qclass\":\"error\",\"name\":\"\",\"message\":\"\",\"x\":"
           "{\"@qclass\":\"hilbert\",\"original\":1,\"rest\":[]}}",
           "#{\"#error\":\"\",\"name\":\"Error\"}" },
@@ -152,7 +169,8 @@ TEST(qclass)
           "{\"@qclass\":\"hilbert\",\"original\":1,\"rest\":[]}}",
           "! payload is not passable" },
         { "{\"@qclass\":\"slot\",\"index\":0,\"iface\":1}", "! invalid interface" },
-        { "{\"@qclass\":\"slot\",\"index\":0,\"x\":1}", "! unexpected encoded slot properties" },
+        { "{\"@qclass\":\"slot\",\"index\":0,\"x\":1}",
+          "! unexpected encoded slot properties" },
         { "{\"@qclass\":\"ibid\",\"index\":0}", "! unrecognized @qclass" },
         { "{\"@qclass\":1}", "! unrecognized @qclass" },
     };
@@ -181,11 +199,13 @@ TEST(refusals)
         { "#{\"#tag\":\"x\",\"payload\":1,\"y\":1}", "! unexpected #tag properties" },
         { "#{\"#error\":\"x\"}", "! invalid error name" },
         { "#{\"#error\":1,\"name\":\"x\"}", "! invalid error message" },
-        { "#{\"#error\":\"x\",\"name\":\"x\",\"message\":1}", "! unexpected message beside #error" },
+        { "#{\"#error\":\"x\",\"name\":\"x\",\"message\":1}",
+          "! unexpected message beside #error" },
         { "#{\"#error\":\"x\",\"name\":\"x\",\"errorId\":\"%s\"}", "! invalid errorId" },
         { "#{\"#error\":\"x\",\"name\":\"AggregateError\",\"errors\":1}",
           "! errors of an AggregateError that are not iterable" },
-        { "#{\"#error\":\"x\",\"name\":\"x\",\"dropped\":\"#nope\"}", "! unknown constant" },
+        { "#{\"#error\":\"x\",\"name\":\"x\",\"dropped\":\"#nope\"}",
+          "! unknown constant" },
     };
     check_fates(fates, COUNT(fates));
 }
@@ -204,8 +224,9 @@ TEST(names_sort_by_utf16)
     /* U+FF61 comes behind the surrogates of U+1F600 there, and in front of it in UTF-8 */
     assert_span_is(round_trip(SPAN("#{\"\xef\xbd\xa1\":1,\"\xf0\x9f\x98\x80\":2,\"~\":3}")),
                    "#{\"~\":3,\"\xf0\x9f\x98\x80\":2,\"\xef\xbd\xa1\":1}");
-    assert_span_is(round_trip(SPAN("#{\"4294967295\":1,\"4294967294\":2,\"01\":3,\"2\":4}")),
-                   "#{\"2\":4,\"4294967294\":2,\"01\":3,\"4294967295\":1}");
+    assert_span_is(
+        round_trip(SPAN("#{\"4294967295\":1,\"4294967294\":2,\"01\":3,\"2\":4}")),
+        "#{\"2\":4,\"4294967294\":2,\"01\":3,\"4294967295\":1}");
 }
 
 TEST(depth_is_bounded)
@@ -214,11 +235,15 @@ TEST(depth_is_bounded)
     for (size_t depth = JSON_DEPTH_MAX; depth <= JSON_DEPTH_MAX + 1; depth++) {
         buf_reset(&b);
         buf_putc(&b, '#');
-        for (size_t i = 0; i < depth; i++) buf_putc(&b, '[');
-        for (size_t i = 0; i < depth; i++) buf_putc(&b, ']');
+        for (size_t i = 0; i < depth; i++)
+            buf_putc(&b, '[');
+        for (size_t i = 0; i < depth; i++)
+            buf_putc(&b, ']');
         struct span got = round_trip(buf_span(&b));
-        if (depth == JSON_DEPTH_MAX) assert_span(got, buf_span(&b));
-        else assert_span_is(got, "! body is not JSON");
+        if (depth == JSON_DEPTH_MAX)
+            assert_span(got, buf_span(&b));
+        else
+            assert_span_is(got, "! body is not JSON");
     }
     buf_fini(&b);
 }
@@ -235,14 +260,16 @@ TEST(many_slots_keep_their_numbers)
     buf_puts(&b, "#[");
     for (size_t i = 0; i < MANY; i++) {
         data.slots[MANY - 1 - i] = arena_printf(&a, "ko%zu", i);
-        buf_printf(&b, "%s\"$%zu\",\"$%zu\"", i == 0 ? "" : ",", MANY - 1 - i, MANY - 1 - i / 2);
+        buf_printf(&b, "%s\"$%zu\",\"$%zu\"", i == 0 ? "" : ",", MANY - 1 - i,
+                   MANY - 1 - i / 2);
     }
     buf_putc(&b, ']');
     data.body = arena_copy(&a, buf_span(&b));
     buf_reset(&b);
     buf_puts(&b, "#[");
     for (size_t i = 0; i < MANY; i++) {
-        buf_printf(&b, "%s\"$%zu.Alleged: undefined\",\"$%zu\"", i == 0 ? "" : ",", i, i / 2);
+        buf_printf(&b, "%s\"$%zu.Alleged: undefined\",\"$%zu\"", i == 0 ? "" : ",", i,
+                   i / 2);
     }
     buf_putc(&b, ']');
     assert_true(marshal_decode(&a, &data, &value, &why));
@@ -272,12 +299,14 @@ TEST(values_the_kernel_makes)
     const struct pass *kp = pass_slot(&a, SPAN("kp3"), SPAN_NONE);
     assert_int_equal(kp->style, PASS_PROMISE);
 
-    const struct pass *inner = pass_record(
-        &a, 1, (const struct span[]){ SPAN("rootObject") }, (const struct pass *[]){ root });
-    const struct pass *args = pass_array(
-        &a, 2, (const struct pass *[]){ pass_string(&a, SPAN("v4")), inner });
-    assert_encodes(pass_array(&a, 2, (const struct pass *[]){
-                                         pass_string(&a, SPAN("newVatCallback")), args }),
+    const struct pass *inner =
+        pass_record(&a, 1, (const struct span[]){ SPAN("rootObject") },
+                    (const struct pass *[]){ root });
+    const struct pass *args =
+        pass_array(&a, 2, (const struct pass *[]){ pass_string(&a, SPAN("v4")), inner });
+    assert_encodes(pass_array(&a, 2,
+                              (const struct pass *[]){
+                                  pass_string(&a, SPAN("newVatCallback")), args }),
                    "{\"body\":\"#[\\\"newVatCallback\\\",[\\\"v4\\\",{\\\"rootObject\\\":"
                    "\\\"$0.Alleged: undefined\\\"}]]\",\"slots\":[\"ko25\"]}");
 
@@ -287,11 +316,13 @@ TEST(values_the_kernel_makes)
                    "\\\"$0\\\",\\\"&2\\\"]\",\"slots\":[\"ko25\",\"ko25\",\"kp3\"]}");
 
     assert_encodes(pass_undefined(&a), "{\"body\":\"#\\\"#undefined\\\"\",\"slots\":[]}");
-    assert_encodes(pass_error(&a, SPAN("TypeError"), SPAN("-x")),
-                   "{\"body\":\"#{\\\"#error\\\":\\\"!-x\\\",\\\"name\\\":\\\"TypeError\\\"}\","
-                   "\"slots\":[]}");
-    assert_encodes(pass_array(&a, 3, (const struct pass *[]){ pass_null(&a), pass_bool(&a, true),
-                                                              pass_number(&a, -0.0) }),
+    assert_encodes(
+        pass_error(&a, SPAN("TypeError"), SPAN("-x")),
+        "{\"body\":\"#{\\\"#error\\\":\\\"!-x\\\",\\\"name\\\":\\\"TypeError\\\"}\","
+        "\"slots\":[]}");
+    assert_encodes(pass_array(&a, 3,
+                              (const struct pass *[]){ pass_null(&a), pass_bool(&a, true),
+                                                       pass_number(&a, -0.0) }),
                    "{\"body\":\"#[null,true,0]\",\"slots\":[]}");
     assert_encodes(pass_array(&a, 0, NULL), "{\"body\":\"#[]\",\"slots\":[]}");
     assert_encodes(pass_record(&a, 0, NULL, NULL), "{\"body\":\"#{}\",\"slots\":[]}");
@@ -315,7 +346,8 @@ TEST(values_from_json)
     assert_int_equal(pass_get(p, "b")->style, PASS_RECORD);
     assert_null(pass_get(p, "z"));
     assert_null(pass_get(pass_null(&a), "z"));
-    assert_encodes(p, "{\"body\":\"#{\\\"1\\\":true,\\\"b\\\":{\\\"c\\\":0}}\",\"slots\":[]}");
+    assert_encodes(p,
+                   "{\"body\":\"#{\\\"1\\\":true,\\\"b\\\":{\\\"c\\\":0}}\",\"slots\":[]}");
     assert_int_equal(pass_from_json(&a, (struct jval){ 0 })->style, PASS_UNDEFINED);
 }
 
@@ -325,13 +357,16 @@ TEST(numbers_keep_their_sign)
     const struct pass *value;
     const char *why;
     assert_true(marshal_decode(&a, &data, &value, &why));
-    assert_true(value->style == PASS_NUMBER && value->number == 0 && signbit(value->number));
+    assert_true(value->style == PASS_NUMBER && value->number == 0
+                && signbit(value->number));
 }
 
 TEST(single_slots)
 {
     kref slots[] = { { KREF_OBJECT, 20 }, { KREF_PROMISE, 40 } };
-    static const struct { const char *body, *slot; } cases[] = {
+    static const struct {
+        const char *body, *slot;
+    } cases[] = {
         { "#\"$0.Alleged: x\"", "ko20" },
         { "#\"&1\"", "kp40" },
         { "{\"@qclass\":\"slot\",\"index\":0}", "ko20" },
@@ -343,8 +378,10 @@ TEST(single_slots)
         struct capdata data = { span_of(cases[i].body), COUNT(slots), slots };
         kref k = { .kind = KREF_DEVICE };
         assert_true(marshal_single_slot(&a, &data, &k));
-        if (cases[i].slot == NULL) assert_int_equal(k.kind, KREF_INVALID);
-        else assert_string_equal(kref_text(k).s, cases[i].slot);
+        if (cases[i].slot == NULL)
+            assert_int_equal(k.kind, KREF_INVALID);
+        else
+            assert_string_equal(kref_text(k).s, cases[i].slot);
     }
     struct capdata bad = { SPAN("#\"$7\""), COUNT(slots), slots };
     kref k;
@@ -353,7 +390,9 @@ TEST(single_slots)
 
 TEST(methods)
 {
-    static const struct { const char *body, *method; } cases[] = {
+    static const struct {
+        const char *body, *method;
+    } cases[] = {
         { "#[\"foo\",[]]", "foo" },
         { "#[\"!-foo\",[]]", "-foo" },
         { "#[\"%@@iterator\",[]]", "[@@iterator]" },
@@ -384,19 +423,23 @@ TEST(capdata_decodes)
     struct capdata data;
     struct vat_capdata text;
     struct buf b = { 0 };
-    const char *good = "{\"slots\":[\"ko1\",\"kp2\"],\"x\":1,\"body\":\"#\\\"\\ud800\\u0007\\\"\"}";
+    const char *good =
+        "{\"slots\":[\"ko1\",\"kp2\"],\"x\":1,\"body\":\"#\\\"\\ud800\\u0007\\\"\"}";
     assert_true(capdata_decode(&a, json(good), &data));
     capdata_put(&b, &data);
-    assert_span_is(buf_span(&b), "{\"body\":\"#\\\"\\ud800\\u0007\\\"\",\"slots\":[\"ko1\",\"kp2\"]}");
+    assert_span_is(buf_span(&b),
+                   "{\"body\":\"#\\\"\\ud800\\u0007\\\"\",\"slots\":[\"ko1\",\"kp2\"]}");
     buf_reset(&b);
     assert_true(vat_capdata_decode(&a, json(good), &text));
     vat_capdata_put(&b, &text);
-    assert_span_is(buf_span(&b), "{\"body\":\"#\\\"\\ud800\\u0007\\\"\",\"slots\":[\"ko1\",\"kp2\"]}");
+    assert_span_is(buf_span(&b),
+                   "{\"body\":\"#\\\"\\ud800\\u0007\\\"\",\"slots\":[\"ko1\",\"kp2\"]}");
     buf_fini(&b);
 
     static const char *const bad[] = {
-        "null", "[]", "{}", "{\"body\":\"\"}", "{\"slots\":[]}", "{\"body\":1,\"slots\":[]}",
-        "{\"body\":\"\",\"slots\":{}}", "{\"body\":\"\",\"slots\":[1]}",
+        "null", "[]", "{}", "{\"body\":\"\"}", "{\"slots\":[]}",
+        "{\"body\":1,\"slots\":[]}", "{\"body\":\"\",\"slots\":{}}",
+        "{\"body\":\"\",\"slots\":[1]}",
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
         assert_false(capdata_decode(&a, json(bad[i]), &data));
@@ -408,7 +451,8 @@ TEST(capdata_decodes)
 
 TEST(what_is_decoded_outlives_its_text)
 {
-    char text[] = "{\"body\":\"#\\\"$0.x\\\"\",\"slots\":[\"o+1\"]}", plain[] = "#[\"abc\"]";
+    char text[] = "{\"body\":\"#\\\"$0.x\\\"\",\"slots\":[\"o+1\"]}",
+         plain[] = "#[\"abc\"]";
     struct jval v = json(text);
     struct vat_capdata data, again;
     const struct pass *value, *parsed;

@@ -92,8 +92,10 @@ static void print_hex(const char *what, struct span hex)
     for (size_t i = 0; i + 1 < hex.n; i += 2) {
         unsigned c;
         sscanf(hex.p + i, "%2x", &c);
-        if (c >= 0x20 && c < 0x7f) print_error("%c", (int)c);
-        else print_error("<%02x>", c);
+        if (c >= 0x20 && c < 0x7f)
+            print_error("%c", (int)c);
+        else
+            print_error("<%02x>", c);
     }
     print_error("\n");
 }
@@ -133,7 +135,8 @@ static void quiz_end(struct quiz *q)
     FILE *node = popen(command, "r");
     assert_non_null(node);
     struct buf theirs = { 0 };
-    for (size_t n; (n = fread(buf_room(&theirs, 65536), 1, 65536, node)) > 0;) theirs.n += n;
+    for (size_t n; (n = fread(buf_room(&theirs, 65536), 1, 65536, node)) > 0;)
+        theirs.n += n;
     assert_int_equal(pclose(node), 0);
     unlink(name);
     compare(q, buf_span(&theirs));
@@ -149,7 +152,8 @@ static struct vat_capdata question_capdata(struct quiz *q, struct span body)
 {
     struct vat_capdata data = { .body = arena_copy(&q->a, body), .count = q->g.count };
     data.slots = ARENA_ARRAY(&q->a, struct span, q->g.count);
-    for (size_t i = 0; i < data.count; i++) data.slots[i] = span_of(q->g.slots[i]);
+    for (size_t i = 0; i < data.count; i++)
+        data.slots[i] = span_of(q->g.slots[i]);
     return data;
 }
 
@@ -191,7 +195,8 @@ TEST(capdata_comes_out_alike)
 
 static bool with_krefs(struct quiz *q, const struct vat_capdata *data, struct capdata *out)
 {
-    *out = (struct capdata){ data->body, data->count, ARENA_ARRAY(&q->a, kref, data->count) };
+    *out =
+        (struct capdata){ data->body, data->count, ARENA_ARRAY(&q->a, kref, data->count) };
     for (size_t i = 0; i < data->count; i++) {
         if (!kref_parse(data->slots[i], &out->slots[i])) return false;
     }
@@ -208,9 +213,10 @@ TEST(single_slots_are_found_alike)
         gen_slots(&q.g, true);
         gen_body(&q.g, &body);
         if (q.g.count > 0 && rng_chance(&q.g.r, 1, 2)) {
-            static const char *const bodies[] = { "#\"$0\"", "#\"&0\"", "#\"$0.x\"",
-                                                  "#[\"$0\"]", "#\"!$0\"",
-                                                  "{\"@qclass\":\"slot\",\"index\":0}" };
+            static const char *const bodies[] = {
+                "#\"$0\"",   "#\"&0\"",  "#\"$0.x\"",
+                "#[\"$0\"]", "#\"!$0\"", "{\"@qclass\":\"slot\",\"index\":0}"
+            };
             buf_reset(&body);
             buf_puts(&body, RNG_PICK(&q.g.r, bodies));
         }
@@ -249,20 +255,25 @@ TEST(methods_are_named_alike)
 
 static void put_name(struct rng *r, struct buf *b, const char *prefixes)
 {
-    static const char *const pieces[] = { "0", "1", "7", "10", "007", "12345678901234567890",
-                                          "9223372036854775807", "9223372036854775808", "", " ",
-                                          "0x1", "-", "+", "/", ":", "d", "v", "o", "\n", "e1",
-                                          "\xc2\xa0", "1n", "_" };
-    static const char *const shapes[] = { "1", "d1/2", "v10/33:0", "d5/6:1", "12:3", "d7",
-                                          "1/2", "d1/2:3:4", "d/2", "d1/", "d1/2:", "1:x" };
+    static const char *const pieces[] = { "0",
+                                          "1", "7", "10", "007", "12345678901234567890",
+                                          "9223372036854775807", "9223372036854775808", "",
+                                          " ", "0x1", "-", "+", "/", ":", "d", "v", "o",
+                                          "\n", "e1", "\xc2\xa0", "1n",
+                                          "_" };
+    static const char *const shapes[] = { "1",    "d1/2", "v10/33:0", "d5/6:1",
+                                          "12:3", "d7",   "1/2",      "d1/2:3:4",
+                                          "d/2",  "d1/",  "d1/2:",    "1:x" };
     const char *signs = "+-+-+-0";
     buf_reset(b);
     buf_putc(b, prefixes[rng_below(r, strlen(prefixes))]);
     buf_putc(b, signs[rng_below(r, strlen(signs))]);
     if (rng_chance(r, 1, 2)) buf_puts(b, RNG_PICK(r, shapes));
-    while (rng_chance(r, 1, 2)) buf_puts(b, RNG_PICK(r, pieces));
+    while (rng_chance(r, 1, 2))
+        buf_puts(b, RNG_PICK(r, pieces));
     if (rng_chance(r, 1, 50)) {
-        for (uint64_t n = rng_range(r, 240, 260); b->n < n;) buf_putc(b, '1');
+        for (uint64_t n = rng_range(r, 240, 260); b->n < n;)
+            buf_putc(b, '1');
     }
 }
 

@@ -1,0 +1,404 @@
+/* test_store_bundle.c -- bundles: what goes in comes out, and what lies is refused. */
+#include "lib/unit.h"
+
+#include <stdio.h>
+#include <zlib.h>
+
+#include "base/buf.h"
+#include "base/hash.h"
+#include "store/bundle.h"
+
+/* -- a zip writer --------------------------------------------------------------- */
+
+static void le(struct buf *b, uint32_t n, int bytes)
+{
+    for (int i = 0; i < bytes; i++) buf_putc(b, (char)(n >> 8 * i & 255));
+}
+
+struct file {
+    const char *name;
+    struct span content;
+    bool deflated;
+};
+
+static struct span packed_as(const struct file *f, struct buf *tmp)
+{
+    if (!f->deflated) return f->content;
+    z_stream z = { 0 };
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    buf_reset(tmp);
+    z.next_in = (z_const Bytef *)f->content.p;
+    z.avail_in = (uInt)f->content.n;
+    z.avail_out = (uInt)f->content.n + 1000;
+    z.next_out = (Bytef *)buf_room(tmp, z.avail_out);
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    tmp->n += z.total_out;
+    deflateEnd(&z);
+    return buf_span(tmp);
+}
+
+/* version needed … sizes, name length, extra length */
+static void common(struct buf *b, const struct file *f, struct span packed)
+{
+    le(b, 10, 2);
+    le(b, 0, 2);
+    le(b, f->deflated ? 8 : 0, 2);
+    le(b, 0x21, 4);
+    le(b, (uint32_t)crc32_z(0, (const Bytef *)f->content.p, f->content.n), 4);
+    le(b, (uint32_t)packed.n, 4);
+    le(b, (uint32_t)f->content.n, 4);
+    le(b, (uint32_t)strlen(f->name), 2);
+    le(b, 0, 2);
+}
+
+static void make_zip(struct buf *zip, const struct file *files, size_t n)
+{
+    struct buf central = { 0 }, tmp = { 0 };
+    for (size_t i = 0; i < n; i++) {
+        struct span packed = packed_as(&files[i], &tmp);
+        uint32_t at = (uint32_t)zip->n;
+        buf_puts(zip, "PK\3\4");
+        common(zip, &files[i], packed);
+        buf_puts(zip, files[i].name);
+        buf_put(zip, packed);
+        buf_puts(&central, "PK\1\2");
+        le(&central, 10, 2);
+        common(&central, &files[i], packed);
+        le(&central, 0, 2 + 2 + 2);
+        le(&central, 0, 4);
+        le(&central, at, 4);
+        buf_puts(&central, files[i].name);
+    }
+    uint32_t at = (uint32_t)zip->n;
+    buf_put(zip, buf_span(&central));
+    buf_puts(zip, "PK\5\6");
+    le(zip, 0, 4);
+    le(zip, (uint32_t)n, 2);
+    le(zip, (uint32_t)n, 2);
+    le(zip, (uint32_t)central.n, 4);
+    le(zip, at, 4);
+    le(zip, 0, 2);
+    buf_fini(&central);
+    buf_fini(&tmp);
+}
+
+/* -- bundles -------------------------------------------------------------------- */
+
+static void put_base64(struct buf *b, struct span s)
+{
+    static const char abc[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t i = 0; i < s.n; i += 3) {
+        uint32_t v = 0;
+        for (size_t k = 0; k < 3; k++)
+            v = v << 8 | (i + k < s.n ? (unsigned char)s.p[i + k] : 0);
+        for (int k = 0; k < 4; k++)
+            buf_putc(b, i + (size_t)k > s.n ? '=' : abc[v >> (18 - 6 * k) & 63]);
+    }
+}
+
+static void bundle_of(struct buf *json, struct span zip, const char *sha512)
+{
+    buf_puts(json, "{\"moduleFormat\":\"endoZipBase64\",\"endoZipBase64\":\"");
+    put_base64(json, zip);
+    buf_printf(json, "\",\"endoZipBase64Sha512\":\"%s\"}", sha512);
+}
+
+static const char MODULE[] = "export const buildRootObject = () => {};";
+
+/* A compartment map that names a/main.js with this hash. */
+static void map_of(struct buf *map, const char *module_sha512)
+{
+    buf_printf(map,
+               "{\"tags\":[],\"entry\":{\"compartment\":\"a\",\"module\":\"./main.js\"},"
+               "\"compartments\":{\"a\":{\"name\":\"a\",\"label\":\"a\",\"modules\":{"
+               "\"./main.js\":{\"location\":\"main.js\",\"parser\":\"mjs\",\"sha512\":\"%s\"},"
+               "\"other\":{\"compartment\":\"a\",\"module\":\"./main.js\"}}}}}",
+               module_sha512);
+}
+
+struct sample {
+    struct buf map, zip, json;
+    char sha512[SHA512_HEX + 1];
+};
+
+static void make_sample(struct sample *m, bool deflated)
+{
+    char module_hash[SHA512_HEX + 1];
+    *m = (struct sample){ 0 };
+    sha512_hex(span_of(MODULE), module_hash);
+    map_of(&m->map, module_hash);
+    sha512_hex(buf_span(&m->map), m->sha512);
+    const struct file files[] = { { "compartment-map.json", buf_span(&m->map), deflated },
+                                  { "a/main.js", span_of(MODULE), deflated } };
+    make_zip(&m->zip, files, 2);
+    bundle_of(&m->json, buf_span(&m->zip), m->sha512);
+}
+
+static void free_sample(struct sample *m)
+{
+    buf_fini(&m->map);
+    buf_fini(&m->zip);
+    buf_fini(&m->json);
+}
+
+static struct store *fresh(void)
+{
+    struct store *s = NULL;
+    struct err e = { 0 };
+    if (store_open(NULL, STORE_CREATE, &s, &e) != 0) fail_msg("%s", e.text);
+    return s;
+}
+
+static void refused(struct store *s, struct span json, enum exit_code code, const char *says)
+{
+    struct span id = SPAN("untouched");
+    struct err e = { 0 };
+    assert_int_equal(bundle_add(s, json, &id, &e), -1);
+    if (strstr(e.text, says) == NULL) fail_msg("'%s' does not say '%s'", e.text, says);
+    assert_int_equal(e.exit, code);
+    assert_span_is(id, "untouched");
+}
+
+static void comes_back(struct store *s, struct span id, struct span want)
+{
+    struct buf got = { 0 };
+    struct err e = { 0 };
+    if (bundle_get(s, id, &got, &e) != 0) fail_msg("%s", e.text);
+    assert_true(span_eq(buf_span(&got), want));
+    buf_fini(&got);
+}
+
+static void round_trip(bool deflated)
+{
+    struct store *s = fresh();
+    struct sample m;
+    struct span id;
+    struct err e = { 0 };
+    struct buf want = { 0 };
+    make_sample(&m, deflated);
+    for (int i = 0; i < 2; i++) {
+        if (bundle_add(s, buf_span(&m.json), &id, &e) != 0) fail_msg("%s", e.text);
+        assert_true(span_starts(id, SPAN("b1-")));
+        assert_span_is(span_from(id, 3), m.sha512);
+        assert_true(bundle_has(s, id));
+    }
+    buf_printf(&want, "{\"moduleFormat\":\"endoZipBase64\",\"endoZipBase64Sha512\":\"%s\","
+                      "\"endoZipBase64\":\"", m.sha512);
+    put_base64(&want, buf_span(&m.zip));
+    buf_puts(&want, "\"}");
+    comes_back(s, id, buf_span(&want));
+    buf_fini(&want);
+    free_sample(&m);
+    store_close(s);
+}
+
+TEST(a_zip_comes_back)
+{
+    round_trip(false);
+    round_trip(true);
+}
+
+TEST(a_nested_bundle_comes_back)
+{
+    struct store *s = fresh();
+    struct span id;
+    struct err e = { 0 };
+    const char *compact = "{\"moduleFormat\":\"nestedEvaluate\",\"source\":\"1 + 1\\n\"}";
+    char hash[SHA256_HEX + 1];
+    sha256_hex(span_of(compact), hash);
+    if (bundle_add(s,
+                   SPAN(" { \"moduleFormat\" : \"nestedEvaluate\",\n"
+                        "\"source\": \"1 + \\u0031\\u000a\" } "),
+                   &id, &e) != 0)
+        fail_msg("%s", e.text);
+    assert_true(span_starts(id, SPAN("b0-")));
+    assert_span_is(span_from(id, 3), hash);
+    comes_back(s, id, span_of(compact));
+    store_close(s);
+}
+
+TEST(what_is_not_a_bundle)
+{
+    struct store *s = fresh();
+    struct buf got = { 0 };
+    struct err e = { 0 };
+    refused(s, SPAN("{\"moduleFormat\":\"getExport\",\"source\":\"\"}"), EXIT_INCOMPATIBLE,
+            "'getExport'");
+    refused(s, SPAN("{\"moduleFormat\":\"endoScript\"}"), EXIT_INCOMPATIBLE, "'endoScript'");
+    refused(s, SPAN("{}"), EXIT_INCOMPATIBLE, "no moduleFormat");
+    refused(s, SPAN("[1]"), EXIT_INCOMPATIBLE, "no moduleFormat");
+    refused(s, SPAN("{\"moduleFormat\":"), EXIT_USAGE, "bundle: ");
+    refused(s, SPAN("{\"moduleFormat\":\"endoZipBase64\"}"), EXIT_INCOMPATIBLE, "Sha512");
+    assert_false(bundle_has(s, SPAN("b1-00")));
+    assert_int_equal(bundle_get(s, SPAN("b1-00"), &got, &e), -1);
+    assert_int_equal(e.exit, EXIT_NOT_FOUND);
+    assert_int_equal(got.n, 0);
+    store_close(s);
+}
+
+TEST(bad_base64)
+{
+    static const char *const bad[] = { "A", "AA", "AAA", "AAAA=", "A===", "AA=A", "AB==", "AAF=",
+                                       "AA A", "AAA\\n", "AA-_", "====", "AAAA\\u00e9" };
+    struct store *s = fresh();
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct buf json = { 0 };
+        buf_printf(&json,
+                   "{\"moduleFormat\":\"endoZipBase64\",\"endoZipBase64\":\"%s\","
+                   "\"endoZipBase64Sha512\":\"00\"}",
+                   bad[i]);
+        refused(s, buf_span(&json), EXIT_INTEGRITY, "not base64");
+        buf_fini(&json);
+    }
+    store_close(s);
+}
+
+static void refuse_zip(struct store *s, const struct file *files, size_t n, const char *sha512,
+                       const char *says)
+{
+    struct buf zip = { 0 }, json = { 0 };
+    make_zip(&zip, files, n);
+    bundle_of(&json, buf_span(&zip), sha512);
+    refused(s, buf_span(&json), EXIT_INTEGRITY, says);
+    buf_fini(&zip);
+    buf_fini(&json);
+}
+
+TEST(contents_that_lie)
+{
+    struct store *s = fresh();
+    struct sample m;
+    make_sample(&m, false);
+    struct file map = { "compartment-map.json", buf_span(&m.map), false };
+    struct file module = { "a/main.js", span_of(MODULE), false };
+    struct file other = { "a/main.js", SPAN("export const evil = 1;"), true };
+    struct file more = { "a/more.js", SPAN("1"), false };
+    const char *hash = m.sha512, *zeros = "0000";
+    refuse_zip(s, (struct file[]){ map, module }, 2, zeros, "not 0000");
+    refuse_zip(s, (struct file[]){ map, other }, 2, hash, "module a/main.js");
+    refuse_zip(s, (struct file[]){ map }, 1, hash, "no file a/main.js");
+    refuse_zip(s, (struct file[]){ module }, 1, hash, "no file compartment-map.json");
+    refuse_zip(s, (struct file[]){ map, module, more }, 3, hash, "not named");
+    refuse_zip(s, (struct file[]){ map, module, module }, 3, hash, "two files");
+    /* A map that gives its module no hash vouches for nothing. */
+    struct file map2 = { "compartment-map.json",
+                         SPAN("{\"compartments\":{\"a\":{\"modules\":{\"m\":{\"location\":"
+                              "\"main.js\"}}}}}"),
+                         false };
+    char map2_hash[SHA512_HEX + 1];
+    sha512_hex(map2.content, map2_hash);
+    refuse_zip(s, (struct file[]){ map2, module }, 2, map2_hash, "module a/main.js");
+    struct file not_json = { "compartment-map.json", SPAN("{"), false };
+    sha512_hex(not_json.content, map2_hash);
+    refuse_zip(s, (struct file[]){ not_json, module }, 2, map2_hash, "compartment-map.json");
+    free_sample(&m);
+    store_close(s);
+}
+
+/* Cut anywhere it is refused; with any byte changed it is refused or means the same. */
+static void maul(bool deflated)
+{
+    struct store *s = fresh();
+    struct sample m;
+    make_sample(&m, deflated);
+    for (size_t n = 0; n < m.zip.n; n++) {
+        struct buf json = { 0 };
+        struct span id;
+        struct err e = { 0 };
+        bundle_of(&json, (struct span){ m.zip.p, n }, m.sha512);
+        assert_int_equal(bundle_add(s, buf_span(&json), &id, &e), -1);
+        assert_int_equal(e.exit, EXIT_INTEGRITY);
+        buf_fini(&json);
+    }
+    for (size_t at = 0; at < m.zip.n; at++) {
+        static const unsigned char change[] = { 1, 0x80, 0xff };
+        for (size_t i = 0; i < sizeof change; i++) {
+            struct buf json = { 0 };
+            struct span id;
+            struct err e = { 0 };
+            m.zip.p[at] = (char)(m.zip.p[at] ^ change[i]);
+            bundle_of(&json, buf_span(&m.zip), m.sha512);
+            if (bundle_add(s, buf_span(&json), &id, &e) == 0)
+                assert_span_is(span_from(id, 3), m.sha512);
+            else
+                assert_int_equal(e.exit, EXIT_INTEGRITY);
+            m.zip.p[at] = (char)(m.zip.p[at] ^ change[i]);
+            buf_fini(&json);
+        }
+    }
+    free_sample(&m);
+    store_close(s);
+}
+
+TEST(a_mauled_zip)
+{
+    maul(false);
+    maul(true);
+}
+
+/* -- the real ones -------------------------------------------------------------- */
+
+static bool read_file(const char *path, struct buf *out)
+{
+    FILE *f = fopen(path, "r");
+    if (f == NULL) return false;
+    size_t n;
+    do {
+        n = fread(buf_room(out, 1 << 16), 1, 1 << 16, f);
+        out->n += n;
+    } while (n > 0);
+    fclose(f);
+    return true;
+}
+
+TEST(lockdown_has_its_published_hash)
+{
+    struct buf text = { 0 }, hash = { 0 };
+    struct span id;
+    struct err e = { 0 };
+    static const char dist[] = "node_modules/@agoric/xsnap-lockdown/dist/";
+    char path[128];
+    snprintf(path, sizeof path, "%slockdown.bundle", dist);
+    if (!read_file(path, &text)) skip();
+    snprintf(path, sizeof path, "%slockdown.bundle.sha256", dist);
+    assert_true(read_file(path, &hash));
+    struct store *s = fresh();
+    if (bundle_add(s, buf_span(&text), &id, &e) != 0) fail_msg("%s", e.text);
+    assert_true(span_eq(span_from(id, 3), (struct span){ hash.p, SHA256_HEX }));
+    comes_back(s, id, buf_span(&text));
+    buf_fini(&text);
+    buf_fini(&hash);
+    store_close(s);
+}
+
+TEST(the_zcf_bundle_is_taken)
+{
+    struct buf text = { 0 };
+    struct span id;
+    struct err e = { 0 };
+    static const char prefix[] = "export default ";
+    if (!read_file("node_modules/@agoric/zoe/bundles/bundle-contractFacet.js", &text)) skip();
+    struct span json = span_from(buf_span(&text), sizeof prefix - 1);
+    while (json.n > 0 && json.p[json.n - 1] != '}') json.n--;
+    struct store *s = fresh();
+    if (bundle_add(s, json, &id, &e) != 0) fail_msg("%s", e.text);
+    assert_true(bundle_has(s, id));
+    buf_fini(&text);
+    store_close(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_zip_comes_back),
+        cmocka_unit_test(a_nested_bundle_comes_back),
+        cmocka_unit_test(what_is_not_a_bundle),
+        cmocka_unit_test(bad_base64),
+        cmocka_unit_test(contents_that_lie),
+        cmocka_unit_test(a_mauled_zip),
+        cmocka_unit_test(lockdown_has_its_published_hash),
+        cmocka_unit_test(the_zcf_bundle_is_taken),
+    };
+    return cmocka_run_group_tests_name("store: bundles", tests, NULL, NULL);
+}

@@ -1,17 +1,19 @@
 # Zygote: one Makefile, sources listed, everything built goes to build/.
 #
-#   make            the two programs: build/zygote and build/zygote-worker
-#   make demo       build and run the main job
-#   make check      build and run the tests        (make check-long: what takes longer)
-#   make asan       the tests with address and undefined-behaviour sanitizers on our code
-#   make bench      measure, into build/bench.json
-#   make setup      fetch what the build needs (Debian packages, npm packages, bundles)
+#   make             the programs and the bundles: build/zygote, build/zygote-worker
+#   make demo        build and run the main job
+#   make check       build and run the tests, under five minutes after the build
+#   make check-long  what takes longer: full sweeps, upstream's kernel run anew
+#   make asan        the tests with address and undefined-behaviour sanitizers on our code
+#   make bench       measure ours and the peers into build/bench.json, and BENCHMARKS.md
+#   make install     into $(DESTDIR)$(PREFIX)
+#   make clean
+#
+# What the build needs (Debian packages, npm packages) is fetched first: tools/setup.sh.
 
 BUILD ?= build
-CC ?= gcc
-ifeq ($(origin CC),default)
+PREFIX ?= /usr/local
 CC := gcc
-endif
 WARN := -std=c17 -Wall -Wextra -Werror -Wconversion -Wno-sign-conversion -Wshadow \
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wformat=2 -fno-common
 OPT ?= -O2 -g
@@ -19,10 +21,21 @@ SAN ?=
 CPPFLAGS_OURS := -D_GNU_SOURCE -Isrc
 CFLAGS_OURS := $(WARN) $(OPT) $(SAN) $(CPPFLAGS_OURS)
 LIBS := -lsqlite3 -lcrypto -lz -lm
+JOBS ?= 2
+MAKEFLAGS += --no-builtin-rules
 
 .DEFAULT_GOAL := all
 
-# -- sources -------------------------------------------------------------------
+# Remade before anything else: make reads it again once setup.sh has run.
+ifeq ($(filter clean help,$(MAKECMDGOALS)),)
+include $(BUILD)/setup.mk
+endif
+$(BUILD)/setup.mk: tools/setup.sh package-lock.json
+	@mkdir -p $(@D)
+	@sh tools/setup.sh
+	@echo "# set up" > $@
+
+# -- sources -----------------------------------------------------------------------
 
 BASE := span err xalloc arena buf hash log utf json_parse json_value json_write netstring
 STORE := store open sql kv map transcript snapshot share bundle zip
@@ -38,8 +51,12 @@ store_o := $(STORE:%=$(BUILD)/src/store/%.o)
 kernel_o := $(KERNEL:%=$(BUILD)/src/kernel/%.o)
 host_o := $(HOST:%=$(BUILD)/src/host/%.o)
 cli_o := $(CLI:%=$(BUILD)/src/cli/%.o)
+# Everything but the command line: what a host program links.
+zygote_o := $(host_o) $(worker_o) $(kernel_o) $(store_o) $(base_o)
 
-.PHONY: all programs
+# -- the programs --------------------------------------------------------------------
+
+.PHONY: all programs bundles
 all: programs bundles
 programs: $(BUILD)/zygote $(BUILD)/zygote-worker
 
@@ -47,15 +64,36 @@ $(BUILD)/src/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_OURS) -MMD -MP -c $< -o $@
 
-$(BUILD)/zygote: $(cli_o) $(host_o) $(worker_o) $(kernel_o) $(store_o) $(base_o)
+$(BUILD)/zygote: $(cli_o) $(zygote_o)
 	$(CC) $(OPT) $(SAN) $^ $(LIBS) -o $@
 
 include src/engine/engine.mk
 
--include $(patsubst %.o,%.d,$(cli_o) $(host_o) $(worker_o) $(kernel_o) $(store_o) $(base_o))
-
-# -- what vats are made of: bundles, made by Node from npm packages ----------------
-
-.PHONY: bundles
-bundles:
+# What vats are made of, bundled by Node from npm packages; a no-op when nothing changed.
+bundles: | $(BUILD)/setup.mk
 	@node js/build-bundles.mjs $(BUILD)/bundles
+
+-include $(patsubst %.o,%.d,$(cli_o) $(zygote_o))
+
+# -- tests ---------------------------------------------------------------------------
+
+include tests/tests.mk
+
+# -- the rest ------------------------------------------------------------------------
+
+-include examples/demo/demo.mk
+-include bench/bench.mk
+
+.PHONY: demo install clean
+demo: all
+	@$(MAKE) --no-print-directory demo-run
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/zygote/bundles \
+		$(DESTDIR)$(PREFIX)/share/man/man1
+	install $(BUILD)/zygote $(BUILD)/zygote-worker $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(BUILD)/bundles/*.json $(DESTDIR)$(PREFIX)/share/zygote/bundles
+	install -m 644 man/zygote.1 $(DESTDIR)$(PREFIX)/share/man/man1
+
+clean:
+	rm -rf $(BUILD)

@@ -51,7 +51,13 @@ struct option {
 };
 
 /* What the operands of a verb are, for completion. */
-enum operand_kind { OPERAND_NONE = 0, OPERAND_FILE, OPERAND_VAT, OPERAND_VERB, OPERAND_SHELL };
+enum operand_kind {
+    OPERAND_NONE = 0,
+    OPERAND_FILE,
+    OPERAND_VAT,
+    OPERAND_VERB,
+    OPERAND_SHELL,
+};
 
 struct cli;
 struct command {

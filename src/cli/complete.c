@@ -94,8 +94,11 @@ static void put_zsh_options(struct buf *out, const struct command *command)
         buf_puts(out, " \\\n            '--");
         buf_printf(out, "%s%s[", o->name, o->value != NULL ? "=" : "");
         put_quoted(out, o->help);
-        buf_printf(out, "]%s%s%s'", o->value != NULL ? ":" : "", o->value != NULL ? o->value : "",
-                   o->id == OPT_DIR ? ":_files -/" : o->value != NULL ? ": " : "");
+        buf_printf(out, "]%s%s%s'", o->value != NULL ? ":" : "",
+                   o->value != NULL ? o->value : "",
+                   o->id == OPT_DIR   ? ":_files -/"
+                   : o->value != NULL ? ": "
+                                      : "");
     }
 }
 
@@ -129,7 +132,7 @@ static void put_zsh(struct buf *out)
     buf_puts(out, "))'");
     put_zsh_options(out, NULL);
     buf_puts(out, "\n        return\n    fi\n"
-                  "    shift \"words\" && (( CURRENT-- ))\n    case $verb in\n");
+                  "    shift words; (( CURRENT-- ))\n    case $verb in\n");
     for (const struct command *v = cli_commands; v->name != NULL; v++) {
         buf_printf(out, "    %s)\n        _arguments -S %s", v->name, zsh_operand(v->kind));
         put_zsh_options(out, v);
@@ -165,14 +168,17 @@ static const char *fish_operand(enum operand_kind kind)
 static void put_fish(struct buf *out)
 {
     buf_puts(out, "# zygote(1) completion for fish\n");
-    for (const struct option *o = cli_options; o->id != OPT_NONE && o->id <= OPT_GLOBAL_END; o++)
+    for (const struct option *o = cli_options; o->id != OPT_NONE && o->id <= OPT_GLOBAL_END;
+         o++)
         put_fish_option(out, o, "");
     for (const struct command *v = cli_commands; v->name != NULL; v++) {
-        buf_printf(out, "complete -c zygote -n __fish_use_subcommand -f -a %s -d '", v->name);
+        buf_printf(out, "complete -c zygote -n __fish_use_subcommand -f -a %s -d '",
+                   v->name);
         for (const char *p = v->summary; *p != '\0'; p++)
             buf_printf(out, *p == '\'' ? "\\%c" : "%c", *p);
         char condition[64];
-        snprintf(condition, sizeof condition, " -n '__fish_seen_subcommand_from %s'", v->name);
+        snprintf(condition, sizeof condition, " -n '__fish_seen_subcommand_from %s'",
+                 v->name);
         buf_printf(out, "'\ncomplete -c zygote%s%s\n", condition, fish_operand(v->kind));
         if (v->kind == OPERAND_VERB) {
             buf_printf(out, "complete -c zygote%s -f -a '", condition);
@@ -196,7 +202,7 @@ int verb_completion(struct cli *c, struct err *e)
     else if (strcmp(shell, "fish") == 0)
         put_fish(&c->out);
     else
-        return err_set(e, EXIT_USAGE, "no completion for %s; there is one for bash, zsh and fish",
-                       shell);
+        return err_set(e, EXIT_USAGE,
+                       "no completion for %s; there is one for bash, zsh and fish", shell);
     return 0;
 }

@@ -42,10 +42,11 @@ static void put_entry(struct buf *out, const char *name, size_t shown, const cha
 
 static void put_option(struct cli *c, const struct option *o, struct buf *out)
 {
-    const char *letter = o->letter == 0 ? "    " : arena_printf(&c->arena, "-%c, ", o->letter).p;
-    struct span name = arena_printf(&c->arena, "%s--%s%s%s", letter, o->name,
-                                    o->value != NULL ? " " : "",
-                                    o->value != NULL ? o->value : "");
+    const char *letter =
+        o->letter == 0 ? "    " : arena_printf(&c->arena, "-%c, ", o->letter).p;
+    struct span name =
+        arena_printf(&c->arena, "%s--%s%s%s", letter, o->name, o->value != NULL ? " " : "",
+                     o->value != NULL ? o->value : "");
     put_entry(out, name.p, name.n, o->help);
 }
 
@@ -60,7 +61,8 @@ static void put_options(struct cli *c, const struct command *command, struct buf
         }
     }
     buf_puts(out, own ? "\noptions of every verb:\n" : "\noptions:\n");
-    for (const struct option *o = cli_options; o->id != OPT_NONE && o->id <= OPT_GLOBAL_END; o++)
+    for (const struct option *o = cli_options; o->id != OPT_NONE && o->id <= OPT_GLOBAL_END;
+         o++)
         put_option(c, o, out);
 }
 
@@ -71,9 +73,11 @@ void help_all(struct cli *c, struct buf *out)
     for (const struct command *v = cli_commands; v->name != NULL; v++)
         put_entry(out, v->name, strlen(v->name), v->summary);
     put_options(c, NULL, out);
-    buf_puts(out, "\nexit codes: 0 done; 1 failed; 2 usage or config; 3 not found; 4 a vat failed or\n"
-                  "rejected; 5 integrity; 6 store in use; 8 incompatible; 9 refused\n\n"
-                  "`zygote help VERB` says more, zygote(1) most.\n");
+    buf_puts(
+        out,
+        "\nexit codes: 0 done; 1 failed; 2 usage or config; 3 not found; 4 a vat failed or\n"
+        "rejected; 5 integrity; 6 store in use; 8 incompatible; 9 refused\n\n"
+        "`zygote help VERB` says more, zygote(1) most.\n");
 }
 
 void help_command(struct cli *c, const struct command *command, struct buf *out)
@@ -86,8 +90,8 @@ void help_command(struct cli *c, const struct command *command, struct buf *out)
             buf_printf(out, " [-%c", o->letter);
         else
             buf_printf(out, " [--%s", o->name);
-        buf_printf(out, "%s%s]%s", o->value != NULL ? " " : "", o->value != NULL ? o->value : "",
-                   o->repeats ? "…" : "");
+        buf_printf(out, "%s%s]%s", o->value != NULL ? " " : "",
+                   o->value != NULL ? o->value : "", o->repeats ? "…" : "");
     }
     buf_printf(out, "%s%s\n\n", command->operands[0] == '\0' ? "" : " ", command->operands);
     buf_putc(out, (char)(command->summary[0] - 'a' + 'A'));

@@ -59,8 +59,8 @@ static int no_value(struct cli *c, const struct option *o, struct err *e)
 static int parse_long(struct cli *c, struct args *a, const char *text, struct err *e)
 {
     const char *equals = strchr(text, '=');
-    struct span name = equals == NULL ? span_of(text)
-                                      : (struct span){ text, (size_t)(equals - text) };
+    struct span name =
+        equals == NULL ? span_of(text) : (struct span){ text, (size_t)(equals - text) };
     const struct option *o = long_option(name);
     const char *value = equals == NULL ? NULL : equals + 1;
     if (o == NULL)
@@ -177,8 +177,8 @@ static int check(struct cli *c, struct err *e)
     }
     if (c->operand_count < c->command->least || c->operand_count > c->command->most) {
         err_set(e, EXIT_USAGE, "%s: %s arguments; usage: zygote %s %s", c->command->name,
-                c->operand_count < c->command->least ? "too few" : "too many", c->command->name,
-                c->command->operands);
+                c->operand_count < c->command->least ? "too few" : "too many",
+                c->command->name, c->command->operands);
         return usage(c, "USAGE", e);
     }
     return 0;
@@ -226,7 +226,8 @@ int cli_number(const struct cli *c, enum option_id id, uint64_t least, uint64_t 
     uint64_t n = otherwise;
     const char *text = c->value[id];
     if (text != NULL && (!span_u64(span_of(text), &n) || n < least))
-        return err_set(e, EXIT_USAGE, "--%s must be a whole number, %" PRIu64 " or more, not %s",
+        return err_set(e, EXIT_USAGE,
+                       "--%s must be a whole number, %" PRIu64 " or more, not %s",
                        option_find(id)->name, least, text[0] == '\0' ? "\"\"" : text);
     *out = n;
     return 0;

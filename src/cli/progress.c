@@ -16,7 +16,8 @@ uint64_t clock_us(void)
 
 void progress_begin(struct progress *p, bool on, const char *what, uint64_t total)
 {
-    *p = (struct progress){ .on = on, .what = what, .total = total, .began_us = clock_us() };
+    *p =
+        (struct progress){ .on = on, .what = what, .total = total, .began_us = clock_us() };
 }
 
 static void show(struct progress *p, uint64_t now)
@@ -25,8 +26,8 @@ static void show(struct progress *p, uint64_t now)
     fprintf(stderr, "\r\033[K%s: ", p->what);
     if (p->total > 0)
         fprintf(stderr, "%" PRIu64 " of %" PRIu64 ", ", p->done, p->total);
-    fprintf(stderr, "%" PRIu64 " cranks, %.0f/s, %.1f s", p->cranks, (double)p->cranks / seconds,
-            seconds);
+    fprintf(stderr, "%" PRIu64 " cranks, %.0f/s, %.1f s", p->cranks,
+            (double)p->cranks / seconds, seconds);
     if (p->total > p->done && p->done > 0)
         fprintf(stderr, ", %.0f s to go",
                 seconds / (double)p->done * (double)(p->total - p->done));

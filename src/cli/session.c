@@ -9,6 +9,8 @@ static void on_console(void *self, vat_id vat, struct span level, struct span te
 {
     struct session *s = self;
     progress_clear(&s->progress);
+    while (text.n > 0 && text.p[text.n - 1] == '\n')
+        text.n--;
     if (span_is(level, "debug"))
         log_debug("%s: %.*s", vat_id_text(vat).s, SPAN_ARG(text));
     else
@@ -37,7 +39,8 @@ static void on_crank(void *self, uint64_t number)
 static const char *hint_for(const struct err *e)
 {
     switch (e->exit) {
-    case EXIT_NOT_FOUND: return "make a store with `zygote init CONFIG`, or say which with -C";
+    case EXIT_NOT_FOUND:
+        return "make a store with `zygote init CONFIG`, or say which with -C";
     case EXIT_BUSY: return "wait for it to end; ps, tree, dump and audit work meanwhile";
     default: return NULL;
     }
@@ -66,4 +69,15 @@ void session_close(struct session *s)
 void session_working(struct session *s, const char *what, uint64_t total)
 {
     progress_begin(&s->progress, s->cli->progress, what, total);
+}
+
+const char *promise_state_name(enum promise_state state)
+{
+    switch (state) {
+    case PROMISE_UNKNOWN: return "gone";
+    case PROMISE_UNRESOLVED: return "unresolved";
+    case PROMISE_FULFILLED: return "fulfilled";
+    case PROMISE_REJECTED: return "rejected";
+    }
+    return "gone";
 }

@@ -19,8 +19,10 @@ struct session {
 };
 
 /* fails  as controller_open, with a hint. */
-int session_open(struct session *s, struct cli *c, enum controller_mode mode, struct err *e)
-    MUST_CHECK;
+int session_open(struct session *s, struct cli *c, enum controller_mode mode,
+                 struct err *e) MUST_CHECK;
 void session_close(struct session *s);
 /* Call before cranks: `what` and `total` are for the progress line. */
 void session_working(struct session *s, const char *what, uint64_t total);
+/* "unresolved", "fulfilled", "rejected", or "gone". */
+const char *promise_state_name(enum promise_state state);

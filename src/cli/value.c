@@ -137,7 +137,8 @@ static int read_ref(const struct reading *r, struct jval v, struct jval ref,
 {
     struct span text = json_str(ref, r->a), name;
     if (text.p == NULL || text.n == 0)
-        return err_set(e, EXIT_USAGE, "\"@ref\" takes a reference, as in {\"@ref\":\"ko12\"}");
+        return err_set(e, EXIT_USAGE,
+                       "\"@ref\" takes a reference, as in {\"@ref\":\"ko12\"}");
     if (r->resolve(r->ctx, text, &name, e) != 0)
         return -1;
     *out = pass_slot(r->a, name, json_str(json_get(v, "iface"), r->a));
@@ -161,7 +162,8 @@ static int read_bigint(const struct reading *r, struct jval digits, const struct
 {
     struct span text = json_str(digits, r->a);
     if (!is_bigint(text))
-        return err_set(e, EXIT_USAGE, "\"@bigint\" takes digits, as in {\"@bigint\":\"-12\"}");
+        return err_set(e, EXIT_USAGE,
+                       "\"@bigint\" takes digits, as in {\"@bigint\":\"-12\"}");
     struct pass *p = ARENA_NEW(r->a, struct pass);
     p->style = PASS_BIGINT;
     p->text = text;
@@ -172,7 +174,10 @@ static int read_bigint(const struct reading *r, struct jval digits, const struct
 static int read_number(const struct reading *r, struct jval v, const struct pass **out,
                        struct err *e)
 {
-    static const struct { const char *name; double number; } known[] = {
+    static const struct {
+        const char *name;
+        double number;
+    } known[] = {
         { "NaN", (double)NAN },
         { "Infinity", HUGE_VAL },
         { "-Infinity", -HUGE_VAL },
@@ -183,11 +188,12 @@ static int read_number(const struct reading *r, struct jval v, const struct pass
             return 0;
         }
     }
-    return err_set(e, EXIT_USAGE, "\"@number\" takes \"NaN\", \"Infinity\" or \"-Infinity\"");
+    return err_set(e, EXIT_USAGE,
+                   "\"@number\" takes \"NaN\", \"Infinity\" or \"-Infinity\"");
 }
 
-static int read_form(const struct reading *r, struct jval v, struct span key, struct jval first,
-                     const struct pass **out, struct err *e)
+static int read_form(const struct reading *r, struct jval v, struct span key,
+                     struct jval first, const struct pass **out, struct err *e)
 {
     if (span_is(key, "@ref"))
         return read_ref(r, v, first, out, e);
@@ -196,9 +202,10 @@ static int read_form(const struct reading *r, struct jval v, struct span key, st
     if (span_is(key, "@number"))
         return read_number(r, first, out, e);
     if (!span_is(key, "@undefined"))
-        return err_set(e, EXIT_USAGE,
-                       "\"%.*s\": unknown form; a key that begins with @ is written with @@",
-                       SPAN_ARG(key));
+        return err_set(
+            e, EXIT_USAGE,
+            "\"%.*s\": unknown form; a key that begins with @ is written with @@",
+            SPAN_ARG(key));
     *out = pass_undefined(r->a);
     return 0;
 }

@@ -21,7 +21,8 @@ void value_put(struct buf *b, const struct pass *value);
 void value_put_reason(struct buf *b, const struct pass *value);
 
 /* Checks that a reference exists, and gives it as the kernel writes it. */
-typedef int value_resolve(void *ctx, struct span ref, struct span *kref_text, struct err *e);
+typedef int value_resolve(void *ctx, struct span ref, struct span *kref_text,
+                          struct err *e);
 
 /* fails  EXIT_USAGE an unknown "@" form; what `resolve` fails with. */
 int value_from_json(struct arena *a, struct jval v, value_resolve *resolve, void *ctx,

@@ -32,8 +32,8 @@ static struct span child_name(struct cli *c, uint64_t number, uint64_t count)
         return SPAN_NONE;
     const char *at = strstr(pattern, "%d");
     if (at != NULL)
-        return arena_printf(&c->arena, "%.*s%" PRIu64 "%s", (int)(at - pattern), pattern, number,
-                            at + 2);
+        return arena_printf(&c->arena, "%.*s%" PRIu64 "%s", (int)(at - pattern), pattern,
+                            number, at + 2);
     if (count > 1)
         return arena_printf(&c->arena, "%s-%" PRIu64, pattern, number);
     return span_of(pattern);
@@ -85,8 +85,8 @@ static int fork_one(struct forking *f, struct child *child, struct err *e)
         return -1;
     child->refs = ARENA_ARRAY(&c->arena, kref, c->ref_count + 1);
     for (size_t i = 0; i < c->ref_count; i++)
-        child->refs[i] = controller_counterpart(f->s.controller, f->parent, f->refs[i],
-                                                child->vat);
+        child->refs[i] =
+            controller_counterpart(f->s.controller, f->parent, f->refs[i], child->vat);
     return commit_block(f, cranks, e);
 }
 
@@ -112,7 +112,8 @@ static int fork_all(struct forking *f, struct err *e)
 
 static struct span ref_text(struct cli *c, kref k)
 {
-    return k.kind == KREF_INVALID ? SPAN_NONE : arena_copy(&c->arena, span_of(kref_text(k).s));
+    return k.kind == KREF_INVALID ? SPAN_NONE
+                                  : arena_copy(&c->arena, span_of(kref_text(k).s));
 }
 
 static void print_child_json(struct cli *c, const struct child *child)
@@ -161,7 +162,10 @@ static struct span refs_cell(struct cli *c, const struct child *child)
 static void print_table(struct cli *c, const struct forking *f)
 {
     static const struct column columns[] = {
-        { "VAT", false }, { "NAME", false }, { "µs", true }, { "REFS", false },
+        { "VAT", false },
+        { "NAME", false },
+        { "µs", true },
+        { "REFS", false },
     };
     struct table t = { .columns = c->ref_count > 0 ? 4 : 3, .column = columns };
     for (uint64_t i = 0; i < f->made; i++) {
@@ -240,7 +244,8 @@ int verb_zygotify(struct cli *c, struct err *e)
         json_begin(&c->out);
         json_member_str(&c->out, "vat", span_of(id.s));
         json_member_bool(&c->out, "sealed", true);
-        json_member_str(&c->out, "snapshot", vat.has_snapshot ? span_of(vat.snapshot) : SPAN_NONE);
+        json_member_str(&c->out, "snapshot",
+                        vat.has_snapshot ? span_of(vat.snapshot) : SPAN_NONE);
         json_end(&c->out);
     }
     session_close(&s);

@@ -43,13 +43,15 @@ void vat_put_json(struct cli *c, struct session *s, const struct vat_info *v)
     json_member_u64(&c->out, "vatstoreKeys", v->vatstore_keys);
     json_member_u64(&c->out, "vatstoreBytes", v->vatstore_bytes);
     json_member_str(&c->out, "bundleID", v->bundle_id);
-    json_member_str(&c->out, "snapshot", v->has_snapshot ? span_of(v->snapshot) : SPAN_NONE);
+    json_member_str(&c->out, "snapshot",
+                    v->has_snapshot ? span_of(v->snapshot) : SPAN_NONE);
     if (controller_memory(s->controller, v, &pss))
         json_member_u64(&c->out, "pssKiB", pss);
     buf_putc(&c->out, '}');
 }
 
-static void ps_row(struct cli *c, struct session *s, struct table *t, const struct vat_info *v)
+static void ps_row(struct cli *c, struct session *s, struct table *t,
+                   const struct vat_info *v)
 {
     struct arena *a = &c->arena;
     uint64_t pss;
@@ -72,9 +74,9 @@ static void ps_row(struct cli *c, struct session *s, struct table *t, const stru
 static void print_ps(struct cli *c, struct session *s)
 {
     static const struct column columns[] = {
-        { "VAT", false },  { "NAME", false },   { "STATE", false },
+        { "VAT", false },       { "NAME", false }, { "STATE", false },
         { "DELIVERIES", true }, { "FROM", false }, { "C-LIST", true },
-        { "KEYS", true },  { "BYTES", true },   { "PSS KiB", true },
+        { "KEYS", true },       { "BYTES", true }, { "PSS KiB", true },
     };
     struct table t = { .columns = sizeof columns / sizeof columns[0], .column = columns };
     struct vat_info *vats;

@@ -38,7 +38,8 @@ int verb_init(struct cli *c, struct err *e)
         json_member_bool(&c->out, "zygotes", config.genesis.zygotes);
         json_end(&c->out);
     } else {
-        log_info("made %s: %zu vats, nothing has run yet", c->dir, config.genesis.vat_count);
+        log_info("made %s: %zu vats, nothing has run yet", c->dir,
+                 config.genesis.vat_count);
     }
     return 0;
 }
@@ -57,19 +58,13 @@ static void compare_config(struct cli *c, struct session *s)
     }
     sha256_hex(text, hash);
     if (made_from.p == NULL || !span_is(made_from, hash))
-        log_warn("%s is not what %s was made from; it is not read again", c->operands[0], c->dir);
+        log_warn("%s is not what %s was made from; it is not read again", c->operands[0],
+                 c->dir);
     else if (c->operand_count > 1)
         log_warn("%s exists: bootstrap had its arguments when it was made", c->dir);
 }
 
 /* -- running ----------------------------------------------------------------------- */
-
-static const char *const state_names[] = {
-    [PROMISE_UNKNOWN] = "gone",
-    [PROMISE_UNRESOLVED] = "unresolved",
-    [PROMISE_FULFILLED] = "fulfilled",
-    [PROMISE_REJECTED] = "rejected",
-};
 
 struct outcome {
     uint64_t cranks, us;
@@ -121,7 +116,7 @@ static void print_json(struct cli *c, struct session *s, const struct outcome *o
     json_member_u64(&c->out, "us", o->us);
     json_member_bool(&c->out, "quiescent", o->quiescent);
     if (o->bootstrap.kind == KREF_PROMISE)
-        json_member_str(&c->out, "bootstrap", span_of(state_names[o->state]));
+        json_member_str(&c->out, "bootstrap", span_of(promise_state_name(o->state)));
     if (o->result.p != NULL) {
         json_key(&c->out, "result");
         buf_put(&c->out, o->result);
@@ -136,7 +131,7 @@ static void print_text(struct cli *c, const struct outcome *o)
     log_info("%" PRIu64 " cranks in %.3f s; %s%s%s", o->cranks, (double)o->us / 1e6,
              o->quiescent ? "nothing is left to do" : "there is more to do",
              o->bootstrap.kind == KREF_PROMISE ? "; bootstrap " : "",
-             o->bootstrap.kind == KREF_PROMISE ? state_names[o->state] : "");
+             o->bootstrap.kind == KREF_PROMISE ? promise_state_name(o->state) : "");
     if (o->result.p != NULL) {
         buf_put(&c->out, o->result);
         buf_putc(&c->out, '\n');

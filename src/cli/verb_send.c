@@ -25,7 +25,8 @@ static int find_ref(void *ctx, struct span ref, struct span *text, struct err *e
     return 0;
 }
 
-static int read_argument(struct session *s, size_t i, const struct pass **out, struct err *e)
+static int read_argument(struct session *s, size_t i, const struct pass **out,
+                         struct err *e)
 {
     struct cli *c = s->cli;
     struct jval v;
@@ -76,7 +77,8 @@ static int await(struct session *s, struct answer *out, struct err *e)
     if (out->state != PROMISE_FULFILLED && out->state != PROMISE_REJECTED)
         return 0;
     if (!kernel_promise_take(s->kernel, out->promise, &data))
-        return err_set(e, EXIT_FAILED, "the answer of %s is gone", kref_text(out->promise).s);
+        return err_set(e, EXIT_FAILED, "the answer of %s is gone",
+                       kref_text(out->promise).s);
     out->data = keep(a, &data);
     if (!marshal_decode_k(a, &out->data, &out->value, &why))
         out->value = NULL;
@@ -102,9 +104,7 @@ static void print_json(struct cli *c, const struct answer *r)
     bool settled = r->state == PROMISE_FULFILLED || r->state == PROMISE_REJECTED;
     json_begin(&c->out);
     json_member_str(&c->out, "promise", span_of(kref_text(r->promise).s));
-    json_member_str(&c->out, "state", !settled ? SPAN("unresolved")
-                                      : r->state == PROMISE_FULFILLED ? SPAN("fulfilled")
-                                                                      : SPAN("rejected"));
+    json_member_str(&c->out, "state", span_of(promise_state_name(r->state)));
     if (settled) {
         json_key(&c->out, "capdata");
         capdata_put(&c->out, &r->data);
@@ -146,7 +146,8 @@ static int show(struct cli *c, const struct answer *r, struct err *e)
         return fail_rejected(c, r, e);
     if (r->state != PROMISE_FULFILLED) {
         c->code = "UNRESOLVED";
-        return err_set(e, EXIT_FAILED, "no answer: nothing is left to do, and %s is unresolved",
+        return err_set(e, EXIT_FAILED,
+                       "no answer: nothing is left to do, and %s is unresolved",
                        kref_text(r->promise).s);
     }
     if (!c->json)

@@ -99,7 +99,8 @@ static void put_child(struct tree *t, size_t i, const char *indent, bool last)
     buf_puts(&t->cli->out, indent);
     buf_puts(&t->cli->out, last ? t->last : t->branch);
     put_vat(t, i);
-    put_children(t, i, arena_printf(&t->cli->arena, "%s%s", indent, last ? "   " : t->bar).p);
+    put_children(t, i,
+                 arena_printf(&t->cli->arena, "%s%s", indent, last ? "   " : t->bar).p);
 }
 
 /* Of many children without children, the first few and a count stand for all. */
@@ -115,7 +116,8 @@ static void put_children(struct tree *t, size_t parent, const char *indent)
             put_child(t, k - 1, indent, t->next[k - 1] == 0 && hidden == 0);
     }
     if (hidden > 0)
-        buf_printf(&t->cli->out, "%s%s… %zu more (--all shows them)\n", indent, t->last, hidden);
+        buf_printf(&t->cli->out, "%s%s… %zu more (--all shows them)\n", indent, t->last,
+                   hidden);
 }
 
 /* -- JSON -------------------------------------------------------------------------- */

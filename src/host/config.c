@@ -53,15 +53,16 @@ static int read_bundling(struct config_reader *r, struct place root, struct err 
         config_string(r, root, "bundleCachePath", &cache, e) != 0)
         return -1;
     if (format.p != NULL && !span_is(format, "endoZipBase64"))
-        return config_fail(r, config_at(r, root, "bundleFormat"), EXIT_INCOMPATIBLE, e,
-                           "\"%.*s\" is not supported: a vat's bundle must be endoZipBase64",
-                           SPAN_ARG(format));
+        return config_fail(
+            r, config_at(r, root, "bundleFormat"), EXIT_INCOMPATIBLE, e,
+            "\"%.*s\" is not supported: a vat's bundle must be endoZipBase64",
+            SPAN_ARG(format));
     r->upstream_dev = dev ? SPAN("-C development ") : SPAN("");
     return 0;
 }
 
-static int read_flags(const struct config_reader *r, struct place root, struct config_flags *f,
-                      struct err *e)
+static int read_flags(const struct config_reader *r, struct place root,
+                      struct config_flags *f, struct err *e)
 {
     *f = (struct config_flags){ .zygotes = true, .add_vat_admin = true };
     if (config_bool(r, root, "zygotes", &f->zygotes, e) != 0 ||
@@ -71,9 +72,10 @@ static int read_flags(const struct config_reader *r, struct place root, struct c
         config_bool(r, root, "addTimer", &f->add_timer, e) != 0)
         return -1;
     if (f->add_comms)
-        return config_fail(r, config_at(r, root, "addComms"), EXIT_USAGE, e,
-                           "the comms vat is not in this release (it needs a local worker and "
-                           "setup()); remove it");
+        return config_fail(
+            r, config_at(r, root, "addComms"), EXIT_USAGE, e,
+            "the comms vat is not in this release (it needs a local worker and "
+            "setup()); remove it");
     return 0;
 }
 
@@ -84,12 +86,12 @@ static int read_numbers(const struct config_reader *r, struct place root, struct
     g->default_reap_gc_krefs = REAP_DEFAULT;
     g->snapshot_initial = -1;
     g->snapshot_interval = -1;
-    return config_reap(r, root, "defaultReapInterval", &g->default_reap_interval, e) != 0 ||
-           config_reap(r, root, "defaultReapGCKrefs", &g->default_reap_gc_krefs, e) != 0 ||
-           config_count(r, root, "snapshotInitial", 1, &g->snapshot_initial, e) != 0 ||
-           config_count(r, root, "snapshotInterval", 1, &g->snapshot_interval, e) != 0
-               ? -1
-               : 0;
+    if (config_reap(r, root, "defaultReapInterval", &g->default_reap_interval, e) != 0 ||
+        config_reap(r, root, "defaultReapGCKrefs", &g->default_reap_gc_krefs, e) != 0 ||
+        config_count(r, root, "snapshotInitial", 1, &g->snapshot_initial, e) != 0 ||
+        config_count(r, root, "snapshotInterval", 1, &g->snapshot_interval, e) != 0)
+        return -1;
+    return 0;
 }
 
 static int read_limits(const struct config_reader *r, struct place root, struct config *out,
@@ -126,8 +128,8 @@ static int check_arguments(const struct config_reader *r, struct place root, str
     return 0;
 }
 
-static int read_root(struct config_reader *r, struct place root, const struct config_options *o,
-                     struct config *out, struct err *e)
+static int read_root(struct config_reader *r, struct place root,
+                     const struct config_options *o, struct config *out, struct err *e)
 {
     struct genesis *g = &out->genesis;
     struct config_flags flags;
@@ -144,9 +146,10 @@ static int read_root(struct config_reader *r, struct place root, const struct co
     g->zygotes = flags.zygotes;
     if (config_read_named_bundles(r, config_at(r, root, "bundles"), &bundles, e) != 0 ||
         config_read_vats(r, root, o, &flags, &bundles, g, e) != 0 ||
-        config_read_devices(r, root, o, &flags, &bundles, g, e) != 0 || read_boot(r, o, g, e) != 0)
+        config_read_devices(r, root, o, &flags, &bundles, g, e) != 0 ||
+        read_boot(r, o, g, e) != 0)
         return -1;
-    config_sort_bundles(r, &bundles, g);
+    config_sort_bundles(r, &bundles, out);
     return 0;
 }
 

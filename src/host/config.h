@@ -27,15 +27,16 @@
 #include "kernel/kernel.h"
 
 struct config_options {
-    const char *bundles_dir;  /* where the system's bundles are (paths_bundles) */
-    size_t argc;              /* the bootstrap vat's parameters.argv; 0: bootstrapArgs */
+    const char *bundles_dir; /* where the system's bundles are (paths_bundles) */
+    size_t argc;             /* the bootstrap vat's parameters.argv; 0: bootstrapArgs */
     const char *const *argv;
 };
 
 struct config {
-    struct genesis genesis;       /* spans in the arena */
-    uint64_t vats_online_max;     /* 0: not given */
-    char hash[SHA256_HEX + 1];    /* of the file */
+    struct genesis genesis;    /* spans in the arena */
+    const char **bundle_from;  /* where each of genesis.bundles comes from */
+    uint64_t vats_online_max;  /* 0: not given */
+    char hash[SHA256_HEX + 1]; /* of the file */
 };
 
 /* Read a config file and every bundle it names.  Everything lives in `a`.

@@ -18,6 +18,16 @@ static bool is_hex(struct span s, size_t digits)
     return true;
 }
 
+static const char *wrong_format(struct arena *a, struct span format)
+{
+    struct span text =
+        arena_printf(a,
+                     "moduleFormat \"%.*s\" is not supported: a vat's bundle must be "
+                     "endoZipBase64 (what bundle-source makes unless told otherwise)",
+                     (int)(format.n < 60 ? format.n : 60), format.p);
+    return text.p;
+}
+
 /* What is wrong with a bundle, or NULL.  out *id. */
 static const char *bundle_examine(struct arena *a, struct jval bundle, struct span *id,
                                   enum exit_code *exit)
@@ -29,9 +39,7 @@ static const char *bundle_examine(struct arena *a, struct jval bundle, struct sp
     if (format.p == NULL)
         return "not a bundle: it has no moduleFormat";
     if (!span_is(format, "endoZipBase64"))
-        return arena_printf(a, "moduleFormat \"%.*s\" is not supported: a vat's bundle must be "
-                            "endoZipBase64 (what bundle-source makes unless told otherwise)",
-                            (int)(format.n < 60 ? format.n : 60), format.p).p;
+        return wrong_format(a, format);
     struct span hash = json_str(json_get(bundle, "endoZipBase64Sha512"), a);
     if (!is_hex(hash, SHA512_HEX))
         return "bundle without a proper endoZipBase64Sha512; make it again with a current "
@@ -75,6 +83,7 @@ static int take_inline(const struct config_reader *r, struct place at,
     if (wrong != NULL)
         return config_fail(r, at, exit, e, "%s", wrong);
     out->text = json_raw(at.value);
+    out->from = arena_printf(r->a, "%s: %.*s", r->file, SPAN_ARG(at.path)).p;
     return 0;
 }
 
@@ -87,11 +96,13 @@ static int take_file(const struct config_reader *r, struct place at, struct span
     if (file_read(r->a, path, &out->text, e) != 0)
         return config_while(r, at, e);
     if (json_parse(r->a, out->text, &bundle, &why) != 0)
-        return config_fail(r, at, EXIT_INCOMPATIBLE, e, "%s is not a bundle (%s)", path, why.text);
+        return config_fail(r, at, EXIT_INCOMPATIBLE, e, "%s is not a bundle (%s)", path,
+                           why.text);
     enum exit_code exit;
     const char *wrong = bundle_examine(r->a, bundle, &out->id, &exit);
     if (wrong != NULL)
         return config_fail(r, at, exit, e, "%s: %s", path, wrong);
+    out->from = path;
     return 0;
 }
 
@@ -129,17 +140,19 @@ static int refuse_source(const struct config_reader *r, struct place at, struct 
     const char *path = file_beside(r->a, r->file, spec);
     const char *target =
         file_beside(r->a, r->file, arena_printf(r->a, "%.*s.bundle.json", SPAN_ARG(name)));
-    return config_fail(r, at, EXIT_USAGE, e,
-                       "bundling from source is not in this release; run `npx @endo/bundle-source "
-                       "%.*s%s > %s` and write \"bundleSpec\": \"./%.*s.bundle.json\"",
-                       SPAN_ARG(r->upstream_dev), path, target, SPAN_ARG(name));
+    return config_fail(
+        r, at, EXIT_USAGE, e,
+        "bundling from source is not in this release; run `npx @endo/bundle-source "
+        "%.*s%s > %s` and write \"bundleSpec\": \"./%.*s.bundle.json\"",
+        SPAN_ARG(r->upstream_dev), path, target, SPAN_ARG(name));
 }
 
 /* Which of the four ways names the bundle. */
 static int descriptor_mode(const struct config_reader *r, struct place descriptor,
                            struct place *mode, const char **name, struct err *e)
 {
-    static const char *const modes[] = { "bundle", "bundleSpec", "sourceSpec", "bundleName" };
+    static const char *const modes[] = { "bundle", "bundleSpec", "sourceSpec",
+                                         "bundleName" };
     unsigned found = 0;
     for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
         struct place p = config_at(r, descriptor, modes[i]);
@@ -227,6 +240,7 @@ int config_system_bundle(const struct config_reader *r, const char *dir, const c
     const char *wrong = bundle_examine(r->a, bundle, &b.id, &exit);
     if (wrong != NULL)
         return err_set(e, exit, "system bundle %s: %s", path, wrong);
+    b.from = path;
     bundles_add(r, all, b);
     *id = b.id;
     return 0;
@@ -236,35 +250,49 @@ int config_system_bundle(const struct config_reader *r, const char *dir, const c
 
 static int by_id(const void *a, const void *b)
 {
-    const struct genesis_bundle *x = a, *y = b;
-    return utf16_cmp(x->name, y->name);
+    const struct config_bundle *x = a, *y = b;
+    return utf16_cmp(x->id, y->id);
 }
 
 static int by_name(const void *a, const void *b)
 {
-    const struct genesis_bundle *x = a, *y = b;
+    const struct config_bundle *x = a, *y = b;
     return key_cmp(x->name, y->name);
 }
 
-void config_sort_bundles(const struct config_reader *r, const struct config_bundles *all,
-                         struct genesis *g)
+/* Each bundle once, without a name, by ID; then the named ones, by name. */
+static size_t sorted(const struct config_bundles *all, struct config_bundle *out)
 {
-    struct genesis_bundle *out =
-        ARENA_ARRAY(r->a, struct genesis_bundle, all->count + all->named + 1);
     size_t n = 0;
-    for (size_t i = 0; i < all->count; i++) { /* `name` holds the ID until they are sorted */
+    for (size_t i = 0; i < all->count; i++) {
         bool seen = false;
         for (size_t k = 0; k < n && !seen; k++)
-            seen = span_eq(out[k].name, all->list[i].id);
-        if (!seen)
-            out[n++] = (struct genesis_bundle){ all->list[i].id, all->list[i].text };
+            seen = span_eq(out[k].id, all->list[i].id);
+        if (seen)
+            continue;
+        out[n] = all->list[i];
+        out[n++].name = SPAN_NONE;
     }
     qsort(out, n, sizeof *out, by_id);
-    for (size_t i = 0; i < n; i++)
-        out[i].name = SPAN_NONE;
-    for (size_t i = 0; i < all->named; i++)
-        out[n + i] = (struct genesis_bundle){ all->list[i].name, all->list[i].text };
+    if (all->named > 0)
+        memcpy(out + n, all->list, all->named * sizeof *out);
     qsort(out + n, all->named, sizeof *out, by_name);
-    g->bundles = out;
-    g->bundle_count = n + all->named;
+    return n + all->named;
+}
+
+void config_sort_bundles(const struct config_reader *r, const struct config_bundles *all,
+                         struct config *out)
+{
+    size_t room = all->count + all->named + 1;
+    struct config_bundle *list = ARENA_ARRAY(r->a, struct config_bundle, room);
+    struct genesis_bundle *bundles = ARENA_ARRAY(r->a, struct genesis_bundle, room);
+    const char **from = ARENA_ARRAY(r->a, const char *, room);
+    size_t n = sorted(all, list);
+    for (size_t i = 0; i < n; i++) {
+        bundles[i] = (struct genesis_bundle){ list[i].name, list[i].text };
+        from[i] = list[i].from;
+    }
+    out->genesis.bundles = bundles;
+    out->genesis.bundle_count = n;
+    out->bundle_from = from;
 }

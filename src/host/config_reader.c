@@ -90,7 +90,8 @@ static struct span join(struct arena *a, struct span path, struct span key)
 {
     bool plain = key.n > 0 && key.n < 200;
     for (size_t i = 0; i < key.n; i++)
-        plain = plain && (unsigned char)key.p[i] > ' ' && key.p[i] != 0x7f && key.p[i] != '"';
+        plain =
+            plain && (unsigned char)key.p[i] > ' ' && key.p[i] != 0x7f && key.p[i] != '"';
     struct buf b = { 0 };
     buf_put(&b, path);
     if (path.n > 0)
@@ -164,8 +165,8 @@ int config_check_keys(const struct config_reader *r, struct place object,
     return 0;
 }
 
-int config_bool(const struct config_reader *r, struct place object, const char *key, bool *out,
-                struct err *e)
+int config_bool(const struct config_reader *r, struct place object, const char *key,
+                bool *out, struct err *e)
 {
     struct place p = config_at(r, object, key);
     enum json_type type = json_type(p.value);
@@ -200,8 +201,8 @@ int config_count(const struct config_reader *r, struct place object, const char 
     if (!config_has(p))
         return 0;
     if (!json_u64(p.value, &n) || (int64_t)n < least)
-        return config_fail(r, p, EXIT_USAGE, e, "must be a whole number, %" PRId64 " or more",
-                           least);
+        return config_fail(r, p, EXIT_USAGE, e,
+                           "must be a whole number, %" PRId64 " or more", least);
     *out = (int64_t)n;
     return 0;
 }

@@ -55,8 +55,8 @@ int config_check_keys(const struct config_reader *r, struct place object,
                       const struct config_key *keys, struct err *e) MUST_CHECK;
 
 /* Typed members.  An absent one leaves *out as it is. */
-int config_bool(const struct config_reader *r, struct place object, const char *key, bool *out,
-                struct err *e) MUST_CHECK;
+int config_bool(const struct config_reader *r, struct place object, const char *key,
+                bool *out, struct err *e) MUST_CHECK;
 int config_string(const struct config_reader *r, struct place object, const char *key,
                   struct span *out, struct err *e) MUST_CHECK;
 int config_count(const struct config_reader *r, struct place object, const char *key,
@@ -71,6 +71,7 @@ struct config_bundle {
     struct span name; /* absent unless in config.bundles */
     struct span id;
     struct span text;
+    const char *from; /* the file, or where in the config */
 };
 
 /* The named bundles, then every other one as it is met. */
@@ -83,12 +84,14 @@ int config_read_named_bundles(struct config_reader *r, struct place bundles,
                               struct config_bundles *all, struct err *e) MUST_CHECK;
 /* Exactly one of bundle, bundleSpec, sourceSpec, bundleName; its bundle joins `all`. */
 int config_read_descriptor(const struct config_reader *r, struct place descriptor,
-                           struct config_bundles *all, struct span *id, struct err *e) MUST_CHECK;
+                           struct config_bundles *all, struct span *id,
+                           struct err *e) MUST_CHECK;
 int config_system_bundle(const struct config_reader *r, const char *dir, const char *name,
-                         struct config_bundles *all, struct span *id, struct err *e) MUST_CHECK;
+                         struct config_bundles *all, struct span *id,
+                         struct err *e) MUST_CHECK;
 /* In the order of struct genesis: all of them by ID, then the named ones again, by name. */
 void config_sort_bundles(const struct config_reader *r, const struct config_bundles *all,
-                         struct genesis *g);
+                         struct config *out);
 
 /* -- vats and devices (config_vat.c) ------------------------------------------------ */
 
@@ -98,7 +101,8 @@ struct config_flags {
 
 int config_read_vats(const struct config_reader *r, struct place root,
                      const struct config_options *o, const struct config_flags *flags,
-                     struct config_bundles *bundles, struct genesis *g, struct err *e) MUST_CHECK;
+                     struct config_bundles *bundles, struct genesis *g,
+                     struct err *e) MUST_CHECK;
 int config_read_devices(const struct config_reader *r, struct place root,
                         const struct config_options *o, const struct config_flags *flags,
                         struct config_bundles *bundles, struct genesis *g,

@@ -35,7 +35,8 @@ static const struct config_key option_keys[] = {
     { "metered", "static vats are not metered; create the vat through vatAdminService" },
     { "meter", "static vats are not metered; create the vat through vatAdminService" },
     { "name", "a static vat's name is its key in vats" },
-    { "vatParameters", "a static vat's parameters stand in \"parameters\", beside creationOptions" },
+    { "vatParameters",
+      "a static vat's parameters stand in \"parameters\", beside creationOptions" },
     { "virtualObjectCacheSize", "it does not exist any more; remove it" },
     { NULL, NULL },
 };
@@ -50,9 +51,10 @@ int config_manager_type(const struct config_reader *r, struct place object, cons
         return 0;
     struct place p = config_at(r, object, key);
     if (span_is(type, "local") || span_is(type, "node-subprocess"))
-        return config_fail(r, p, EXIT_USAGE, e,
-                           "\"%.*s\" needs Node: vats here are XS workers; use \"xs-worker\"",
-                           SPAN_ARG(type));
+        return config_fail(
+            r, p, EXIT_USAGE, e,
+            "\"%.*s\" needs Node: vats here are XS workers; use \"xs-worker\"",
+            SPAN_ARG(type));
     return config_fail(r, p, EXIT_USAGE, e, "unknown manager type; use \"xs-worker\"");
 }
 
@@ -72,20 +74,20 @@ static int read_fixed(const struct config_reader *r, struct place options, struc
     return config_manager_type(r, options, "managerType", e);
 }
 
-static int read_options(const struct config_reader *r, struct place vat, struct genesis_vat *v,
-                        struct err *e)
+static int read_options(const struct config_reader *r, struct place vat,
+                        struct genesis_vat *v, struct err *e)
 {
     struct place options = config_at(r, vat, "creationOptions");
-    return config_check_keys(r, options, option_keys, e) != 0 ||
-           read_fixed(r, options, e) != 0 ||
-           config_bool(r, options, "critical", &v->critical, e) != 0 ||
-           config_bool(r, options, "enablePipelining", &v->enable_pipelining, e) != 0 ||
-           config_bool(r, options, "enableDisavow", &v->enable_disavow, e) != 0 ||
-           config_bool(r, options, "neverReap", &v->never_reap, e) != 0 ||
-           config_reap(r, options, "reapInterval", &v->reap_interval, e) != 0 ||
-           config_reap(r, options, "reapGCKrefs", &v->reap_gc_krefs, e) != 0
-               ? -1
-               : 0;
+    if (config_check_keys(r, options, option_keys, e) != 0 ||
+        read_fixed(r, options, e) != 0 ||
+        config_bool(r, options, "critical", &v->critical, e) != 0 ||
+        config_bool(r, options, "enablePipelining", &v->enable_pipelining, e) != 0 ||
+        config_bool(r, options, "enableDisavow", &v->enable_disavow, e) != 0 ||
+        config_bool(r, options, "neverReap", &v->never_reap, e) != 0 ||
+        config_reap(r, options, "reapInterval", &v->reap_interval, e) != 0 ||
+        config_reap(r, options, "reapGCKrefs", &v->reap_gc_krefs, e) != 0)
+        return -1;
+    return 0;
 }
 
 /* -- parameters -------------------------------------------------------------------- */
@@ -146,8 +148,9 @@ enum { SYSTEM_VATS = 4 };
 
 static void system_vats(const struct config_flags *f, struct system_vat out[SYSTEM_VATS])
 {
-    out[0] = (struct system_vat){ "vatAdmin", "addVatAdmin",
-                                  f->zygotes ? "vat-admin" : "sys-vatAdmin", f->add_vat_admin };
+    out[0] =
+        (struct system_vat){ "vatAdmin", "addVatAdmin",
+                             f->zygotes ? "vat-admin" : "sys-vatAdmin", f->add_vat_admin };
     out[1] = (struct system_vat){ "comms", "addComms", "sys-comms", f->add_comms };
     out[2] = (struct system_vat){ "vattp", "addVattp", "sys-vattp", f->add_vattp };
     out[3] = (struct system_vat){ "timer", "addTimer", "sys-timer", f->add_timer };
@@ -167,9 +170,11 @@ static int check_vat_name(const struct config_reader *r, const struct member *m,
         return config_fail(r, m->at, EXIT_USAGE, e, "a vat needs a name that is not empty");
     for (size_t i = 0; i < SYSTEM_VATS; i++) {
         if (system[i].add && span_is(m->key, system[i].name))
-            return config_fail(r, m->at, EXIT_USAGE, e,
-                               "this vat is added by the system; set \"%s\": false to bring your "
-                               "own", system[i].flag);
+            return config_fail(
+                r, m->at, EXIT_USAGE, e,
+                "this vat is added by the system; set \"%s\": false to bring your "
+                "own",
+                system[i].flag);
     }
     return 0;
 }
@@ -179,11 +184,11 @@ static int read_vat(const struct config_reader *r, const struct member *m,
                     struct genesis_vat *v, struct err *e)
 {
     *v = plain_vat(m->key);
-    return config_check_keys(r, m->at, vat_keys, e) != 0 ||
-           config_read_descriptor(r, m->at, bundles, &v->bundle_id, e) != 0 ||
-           read_parameters(r, m->at, argv, v, e) != 0 || read_options(r, m->at, v, e) != 0
-               ? -1
-               : 0;
+    if (config_check_keys(r, m->at, vat_keys, e) != 0 ||
+        config_read_descriptor(r, m->at, bundles, &v->bundle_id, e) != 0 ||
+        read_parameters(r, m->at, argv, v, e) != 0 || read_options(r, m->at, v, e) != 0)
+        return -1;
+    return 0;
 }
 
 struct vat_at { /* what is sorted */
@@ -213,8 +218,9 @@ static void sort_vats(const struct config_reader *r, struct vat_at *list, size_t
 }
 
 /* A bootstrap vat is named, is there, and there is a vat-admin vat. */
-static int check_vats(const struct config_reader *r, struct place root, const struct vat_at *list,
-                      size_t n, const struct genesis *g, struct err *e)
+static int check_vats(const struct config_reader *r, struct place root,
+                      const struct vat_at *list, size_t n, const struct genesis *g,
+                      struct err *e)
 {
     bool bootstrap = false, admin = false;
     for (size_t i = 0; i < n; i++) {
@@ -228,8 +234,9 @@ static int check_vats(const struct config_reader *r, struct place root, const st
         return config_fail(r, config_at(r, root, "bootstrap"), EXIT_USAGE, e,
                            "no \"%.*s\" in vats", SPAN_ARG(g->bootstrap));
     if (!admin)
-        return config_fail(r, config_at(r, root, "addVatAdmin"), EXIT_USAGE, e,
-                           "a vat-admin vat is required: bring a vat \"vatAdmin\", or remove this");
+        return config_fail(
+            r, config_at(r, root, "addVatAdmin"), EXIT_USAGE, e,
+            "a vat-admin vat is required: bring a vat \"vatAdmin\", or remove this");
     return 0;
 }
 
@@ -256,7 +263,8 @@ int config_read_vats(const struct config_reader *r, struct place root,
             continue;
         struct genesis_vat *v = &list[used++].vat;
         *v = plain_vat(span_of(system[i].name));
-        if (config_system_bundle(r, o->bundles_dir, system[i].bundle, bundles, &v->bundle_id, e))
+        if (config_system_bundle(r, o->bundles_dir, system[i].bundle, bundles,
+                                 &v->bundle_id, e))
             return -1;
     }
     if (check_vats(r, root, list, used, g, e) != 0)
@@ -278,21 +286,23 @@ static const struct config_key device_keys[] = {
 };
 
 static int read_device(const struct config_reader *r, const struct member *m, bool added,
-                       struct config_bundles *bundles, struct genesis_device *d, struct err *e)
+                       struct config_bundles *bundles, struct genesis_device *d,
+                       struct err *e)
 {
     if (!span_is(m->key, "vatAdmin"))
         return config_fail(r, m->at, EXIT_USAGE, e,
                            "devices in JavaScript cannot run here; only vatAdmin, which is "
                            "native, is in this release");
     if (added)
-        return config_fail(r, m->at, EXIT_USAGE, e,
-                           "this device is added by the system; set \"addVatAdmin\": false to "
-                           "bring your own");
+        return config_fail(
+            r, m->at, EXIT_USAGE, e,
+            "this device is added by the system; set \"addVatAdmin\": false to "
+            "bring your own");
     d->name = m->key;
-    return config_check_keys(r, m->at, device_keys, e) != 0 ||
-           config_read_descriptor(r, m->at, bundles, &d->bundle_id, e) != 0
-               ? -1
-               : 0;
+    if (config_check_keys(r, m->at, device_keys, e) != 0 ||
+        config_read_descriptor(r, m->at, bundles, &d->bundle_id, e) != 0)
+        return -1;
+    return 0;
 }
 
 int config_read_devices(const struct config_reader *r, struct place root,
@@ -314,9 +324,10 @@ int config_read_devices(const struct config_reader *r, struct place root,
                                  &d->bundle_id, e) != 0)
             return -1;
     } else if (n == 0) {
-        return config_fail(r, config_at(r, root, "addVatAdmin"), EXIT_USAGE, e,
-                           "a vat-admin device is required: bring a device \"vatAdmin\", or "
-                           "remove this");
+        return config_fail(
+            r, config_at(r, root, "addVatAdmin"), EXIT_USAGE, e,
+            "a vat-admin device is required: bring a device \"vatAdmin\", or "
+            "remove this");
     }
     g->devices = d;
     g->device_count = 1;

@@ -11,13 +11,14 @@
 #include "host/file.h"
 #include "host/paths.h"
 #include "host/suggest.h"
+#include "store/bundle.h"
 #include "store/kv.h"
 #include "worker/worker.h"
 
 /* What the host keeps in the store, beside the kernel's state. */
-#define KEY_CONFIG SPAN("host.zygote.config")       /* hash of the config file */
+#define KEY_CONFIG    SPAN("host.zygote.config")    /* hash of the config file */
 #define KEY_BOOTSTRAP SPAN("host.zygote.bootstrap") /* kref, or empty once taken */
-#define KEY_ONLINE SPAN("host.zygote.maxVatsOnline")
+#define KEY_ONLINE    SPAN("host.zygote.maxVatsOnline")
 
 struct controller {
     enum controller_mode mode;
@@ -68,6 +69,25 @@ static void keep_host_keys(struct store *s, const struct config *c, kref bootstr
     }
 }
 
+/* Genesis refused a bundle: say which, by trying them one by one. */
+static int blame_bundle(const struct config *c, struct err *e)
+{
+    struct store *scratch;
+    struct err why;
+    if (store_open(NULL, STORE_CREATE, &scratch, &why) != 0)
+        return -1;
+    for (size_t i = 0; i < c->genesis.bundle_count; i++) {
+        struct span id;
+        if (bundle_add(scratch, c->genesis.bundles[i].json_text, &id, &why) != 0) {
+            *e = why;
+            err_while(e, "%s", c->bundle_from[i]);
+            break;
+        }
+    }
+    store_close(scratch);
+    return -1;
+}
+
 int controller_create(const char *dir, const struct config *config, kref *bootstrap,
                       struct err *e)
 {
@@ -88,7 +108,9 @@ int controller_create(const char *dir, const struct config *config, kref *bootst
     if (failed && !had_dir)
         rmdir(dir);
     if (failed)
-        return -1;
+        return e->exit == EXIT_INTEGRITY || e->exit == EXIT_INCOMPATIBLE
+                   ? blame_bundle(config, e)
+                   : -1;
     *bootstrap = result;
     return 0;
 }
@@ -109,8 +131,8 @@ static void on_note(void *self, struct span text)
         c->sink.note(c->sink.self, text);
 }
 
-static void on_crank(void *self, uint64_t number, struct span message, const char *crankhash,
-                     const char *activityhash)
+static void on_crank(void *self, uint64_t number, struct span message,
+                     const char *crankhash, const char *activityhash)
 {
     struct controller *c = self;
     (void)message;
@@ -124,20 +146,11 @@ static int open_port(struct controller *c, struct err *e)
 {
     struct worker_options o = { 0 };
     if (paths_worker(&c->arena, &o.program, e) != 0 ||
-        paths_cache(&c->arena, &o.image_dir, e) != 0 || worker_port_open(&o, &c->port, e) != 0)
+        paths_cache(&c->arena, &o.image_dir, e) != 0 ||
+        worker_port_open(&o, &c->port, e) != 0)
         return -1;
     c->port_open = true;
     return 0;
-}
-
-/* While looking nothing runs; a machine that is asked for all the same is refused. */
-static int no_start(void *self, const struct vat_start *from, struct vat_machine **out,
-                    struct err *e)
-{
-    (void)self;
-    (void)from;
-    (void)out;
-    return err_set(e, EXIT_FAILED, "the store is open for reading only");
 }
 
 static uint64_t vats_online_max(struct store *s)
@@ -157,15 +170,14 @@ static int open_all(struct controller *c, const char *dir, struct err *e)
         .max_vats_online = vats_online_max(c->store),
         .sink = { .self = c, .console = on_console, .note = on_note, .crank = on_crank },
     };
-    if (look)
-        c->port = (struct vat_port){ .start = no_start };
-    if (kernel_open(c->store, &c->port, &o, &c->kernel, e) != 0)
+    if (kernel_open(c->store, look ? NULL : &c->port, &o, &c->kernel, e) != 0)
         return err_while(e, "%s", dir);
     return 0;
 }
 
 int controller_open(const char *dir, enum controller_mode mode,
-                    const struct controller_sink *sink, struct controller **out, struct err *e)
+                    const struct controller_sink *sink, struct controller **out,
+                    struct err *e)
 {
     struct controller *c = xcalloc(1, sizeof *c);
     c->mode = mode;
@@ -261,7 +273,7 @@ struct name_search {
     struct span wanted;
     vat_id found, another; /* n == 0: none */
     struct suggest near;
-    bool suggesting;       /* nothing was found: what is near? */
+    bool suggesting; /* nothing was found: what is near? */
 };
 
 static struct span vat_name(struct name_search *n, struct span vat)
@@ -285,7 +297,7 @@ static void visit_vat(struct name_search *n, struct span vat)
     if (name.p == NULL || !vat_id_parse(vat, &id))
         return;
     if (n->suggesting)
-        suggest_offer(&n->near, name.p);
+        suggest_offer(&n->near, arena_copy(&n->arena, name).p);
     else if (span_eq(name, n->wanted) && n->found.n == 0)
         n->found = id;
     else if (span_eq(name, n->wanted))
@@ -304,7 +316,8 @@ static struct jval list_of(struct name_search *n, struct span key)
 
 static void visit_all(struct name_search *n)
 {
-    struct jval names = list_of(n, SPAN("vat.names")), ids = list_of(n, SPAN("vat.dynamicIDs"));
+    struct jval names = list_of(n, SPAN("vat.names")),
+                ids = list_of(n, SPAN("vat.dynamicIDs"));
     struct span vat;
     for (struct jval v = json_first(names); v.doc != NULL; v = json_next(v)) {
         struct span name = json_str(v, &n->arena);
@@ -316,11 +329,12 @@ static void visit_all(struct name_search *n)
         visit_vat(n, json_str(v, &n->arena));
 }
 
-static int search_result(struct name_search *n, const char *name, vat_id *out, struct err *e)
+static int search_result(struct name_search *n, const char *name, vat_id *out,
+                         struct err *e)
 {
     if (n->another.n != 0)
-        return err_set(e, EXIT_USAGE, "several vats are called \"%s\": %s, %s; use the ID", name,
-                       vat_id_text(n->found).s, vat_id_text(n->another).s);
+        return err_set(e, EXIT_USAGE, "several vats are called \"%s\": %s, %s; use the ID",
+                       name, vat_id_text(n->found).s, vat_id_text(n->another).s);
     if (n->found.n != 0) {
         *out = n->found;
         return 0;
@@ -349,23 +363,36 @@ int controller_find_vat(struct controller *c, const char *name, vat_id *out, str
     return failed;
 }
 
-int controller_find(struct controller *c, const char *target, kref *out, struct err *e)
-{
-    kref k;
-    vat_id vat;
-    if (kref_parse(span_of(target), &k))
-        return kernel_find(c->kernel, span_of(target), out, e);
-    if (controller_find_vat(c, target, &vat, e) != 0)
-        return -1;
-    return kernel_find(c->kernel, span_of(vat_id_text(vat).s), out, e);
-}
-
 /* Value of "vNN.c.SLOT". */
 static bool clist_get(struct controller *c, vat_id vat, struct span slot, struct span *out)
 {
     struct span key =
         arena_printf(&c->arena, "%s.c.%.*s", vat_id_text(vat).s, SPAN_ARG(slot));
     return kv_get(c->store, key, out);
+}
+
+/* A root object that nobody holds is collected; a message to it would end its vat. */
+static int check_root(struct controller *c, vat_id vat, const char *name, struct err *e)
+{
+    struct span row, ref;
+    if (clist_get(c, vat, SPAN("o+0"), &ref) &&
+        clist_get(c, vat, arena_copy(&c->arena, ref), &row) && span_starts(row, SPAN("R")))
+        return 0;
+    return err_set(e, EXIT_NOT_FOUND,
+                   "nobody holds the root object of %s any more, so it is gone; bootstrap must "
+                   "keep a reference to it",
+                   name);
+}
+
+int controller_find(struct controller *c, const char *target, kref *out, struct err *e)
+{
+    kref k;
+    vat_id vat;
+    if (kref_parse(span_of(target), &k))
+        return kernel_find(c->kernel, span_of(target), out, e);
+    if (controller_find_vat(c, target, &vat, e) != 0 || check_root(c, vat, target, e) != 0)
+        return -1;
+    return kernel_find(c->kernel, span_of(vat_id_text(vat).s), out, e);
 }
 
 kref controller_counterpart(struct controller *c, vat_id parent, kref ref, vat_id child)

@@ -36,7 +36,7 @@ bool controller_exists(const char *dir);
 
 /* Make a store from a config.  Nothing is left behind if that fails.
  * out    *bootstrap  promise of the bootstrap message's result
- * fails  as store_open(STORE_CREATE) and kernel_genesis. */
+ * fails  as store_open(STORE_CREATE) and kernel_genesis; a bad bundle is named. */
 int controller_create(const char *dir, const struct config *config, kref *bootstrap,
                       struct err *e) MUST_CHECK;
 
@@ -66,8 +66,9 @@ struct span controller_config_hash(struct controller *c);
  * fails  EXIT_NOT_FOUND, naming the nearest name; EXIT_USAGE several vats have the name. */
 int controller_find_vat(struct controller *c, const char *name, vat_id *out,
                         struct err *e) MUST_CHECK;
-/* The same, its root; or an object, by "ko12". */
-int controller_find(struct controller *c, const char *target, kref *out, struct err *e) MUST_CHECK;
+/* The same, its root (EXIT_NOT_FOUND too if it was collected); or an object, by "ko12". */
+int controller_find(struct controller *c, const char *target, kref *out,
+                    struct err *e) MUST_CHECK;
 bool controller_vat_exists(struct controller *c, vat_id vat);
 /* What the child of a fork calls `ref`, an export of its parent; KREF_INVALID if the child
  * does not have it any more. */

@@ -6,7 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int read_all(int fd, char *into, size_t n, const char *path, size_t *got, struct err *e)
+static int read_all(int fd, char *into, size_t n, const char *path, size_t *got,
+                    struct err *e)
 {
     size_t at = 0;
     while (at < n) {
@@ -23,7 +24,8 @@ static int read_all(int fd, char *into, size_t n, const char *path, size_t *got,
     return 0;
 }
 
-static int read_open(struct arena *a, int fd, const char *path, struct span *out, struct err *e)
+static int read_open(struct arena *a, int fd, const char *path, struct span *out,
+                     struct err *e)
 {
     struct stat st;
     if (fstat(fd, &st) != 0)

@@ -35,7 +35,8 @@ int paths_worker(struct arena *a, const char **out, struct err *e)
     const char *path = given != NULL ? given : file_join(a, dir, "zygote-worker");
     if (access(path, X_OK) != 0)
         return err_set(e, EXIT_NOT_FOUND, "no worker program at %s%s", path,
-                       given != NULL ? " ($ZYGOTE_WORKER)" : "; set ZYGOTE_WORKER to its path");
+                       given != NULL ? " ($ZYGOTE_WORKER)"
+                                     : "; set ZYGOTE_WORKER to its path");
     *out = path;
     return 0;
 }
@@ -49,7 +50,8 @@ int paths_bundles(struct arena *a, const char **out, struct err *e)
 {
     const char *given = environment("ZYGOTE_BUNDLES");
     if (given != NULL && !has_manifest(a, given))
-        return err_set(e, EXIT_NOT_FOUND, "no system bundles in %s ($ZYGOTE_BUNDLES)", given);
+        return err_set(e, EXIT_NOT_FOUND, "no system bundles in %s ($ZYGOTE_BUNDLES)",
+                       given);
     const char *dir;
     if (given == NULL && program_dir(a, &dir, e) != 0)
         return -1;

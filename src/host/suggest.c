@@ -24,7 +24,8 @@ static size_t distance(struct span a, struct span b)
     for (size_t i = 1; i <= a.n; i++) {
         for (size_t j = 1; j <= b.n; j++) {
             char x = lower(a.p[i - 1]), y = lower(b.p[j - 1]);
-            d[i][j] = least(least(d[i - 1][j], d[i][j - 1]) + 1, d[i - 1][j - 1] + (x != y));
+            d[i][j] =
+                least(least(d[i - 1][j], d[i][j - 1]) + 1, d[i - 1][j - 1] + (x != y));
             if (i > 1 && j > 1 && x == lower(b.p[j - 2]) && lower(a.p[i - 2]) == y)
                 d[i][j] = least(d[i][j], d[i - 2][j - 2] + 1);
         }

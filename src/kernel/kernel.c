@@ -139,6 +139,20 @@ kref kernel_send(struct kernel *k, kref target, struct span method, const struct
     return result;
 }
 
+/* A root that everyone has dropped is gone from the vat, or soon will be: to export it
+ * again, as upstream's queueToVatRoot does, would kill the vat. */
+static int find_root(struct kernel *k, vat_id vat, kref *out, struct err *e)
+{
+    struct span text;
+    bool known = kv_get(k->store, key_clist_vref(k, vat, SPAN("o+0")), &text);
+    if (known && kref_parse(text, out) && clist_is_reachable(k, vat, *out)) {
+        if (k->port.start != NULL) clist_set_reachable(k, vat, *out); /* as upstream does */
+        return 0;
+    }
+    return err_set(e, EXIT_NOT_FOUND, "the root of %s was dropped by everyone and is gone",
+                   vat_id_text(vat).s);
+}
+
 int kernel_find(struct kernel *k, struct span target, kref *out, struct err *e)
 {
     vat_id vat;
@@ -152,8 +166,7 @@ int kernel_find(struct kernel *k, struct span target, kref *out, struct err *e)
     if (!vat_is_alive(k, vat)) {
         return err_set(e, EXIT_NOT_FOUND, "there is no living vat %.*s", SPAN_ARG(target));
     }
-    *out = vat_root(k, vat);
-    return 0;
+    return find_root(k, vat, out, e);
 }
 
 enum promise_state kernel_promise_state(struct kernel *k, kref promise)

@@ -255,7 +255,7 @@ static int conclude(struct vat_machine *m, struct vat_reply *out, struct err *e)
 {
     pid_t pid = m->pid;
     m->failed = true;
-    machine_end(m, END_GRACE_MS);
+    machine_end(m, m->stall_ms < END_GRACE_MS ? m->stall_ms : END_GRACE_MS);
     enum vat_outcome outcome = VAT_REPLIED;
     if (m->end.how == PROCESS_EXITED && !m->end.forced) {
         if (m->end.code == WORKER_EXIT_COMPUTATION) outcome = VAT_TOO_MUCH_COMPUTATION;
@@ -349,16 +349,15 @@ int machine_ask(struct vat_machine *m, const struct machine_command *c, struct a
 
 /* -- snapshots ---------------------------------------------------------------- */
 
-/* The worker has written `expected` bytes; some may still be in the pipe. */
-static int drain_rest(struct vat_machine *m, struct machine_save *save, uint64_t expected,
+/* The worker wrote before it replied, so what is not in the pipe now was never written. */
+static int drain_rest(const struct vat_machine *m, struct machine_save *save, uint64_t expected,
                       struct err *e)
 {
     bool ended = false;
     for (;;) {
-        /* With all bytes here, look once whether there are more. */
         struct pollfd p = { .fd = m->save, .events = POLLIN };
         int n;
-        do n = poll(&p, 1, save->bytes < expected ? m->stall_ms : 0);
+        do n = poll(&p, 1, 0);
         while (n < 0 && errno == EINTR);
         if (n < 0) return err_sys(e, "poll");
         if (n == 0 || ended) break;

@@ -27,6 +27,7 @@ static void arrange_fds(int connection, int image_fd, int stderr_fd)
     int c = fcntl(connection, F_DUPFD_CLOEXEC, ABOVE_ALL);
     int i = image_fd < 0 ? -1 : fcntl(image_fd, F_DUPFD_CLOEXEC, ABOVE_ALL);
     if (stderr_fd >= 0) dup2(stderr_fd, STDERR_FILENO);
+    dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDOUT_FILENO);
     dup2(c, 3);
     dup2(c, 4);
     if (i >= 0) dup2(i, DRIVER_IMAGE_FD);
@@ -232,8 +233,8 @@ int forks_packet(struct forks *f, const void *bytes, size_t n, const int *fds, i
     return reply.result;
 }
 
-int forks_spawn(struct forks *f, struct driver *d, const char *name, int image_fd,
-                uint32_t meter_limit)
+int forks_spawn_save(struct forks *f, struct driver *d, const char *name, int image_fd,
+                     int save_fd, uint32_t meter_limit)
 {
     int pair[2];
     struct forkserver_request r = {
@@ -245,7 +246,10 @@ int forks_spawn(struct forks *f, struct driver *d, const char *name, int image_f
     snprintf(r.name, sizeof r.name, "%s", name);
     *d = (struct driver){ .fd = -1 };
     check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0, "socketpair");
-    int result = forks_packet(f, &r, sizeof r, (int[]){ image_fd, pair[1] }, FORKSERVER_FDS);
+    int save = save_fd >= 0 ? save_fd : open("/dev/null", O_WRONLY | O_CLOEXEC);
+    const int fds[] = { image_fd, pair[1], save };
+    int result = forks_packet(f, &r, sizeof r, fds, FORKSERVER_FDS);
+    if (save_fd < 0) close(save);
     close(pair[1]);
     if (result < 0) {
         close(pair[0]);
@@ -254,6 +258,12 @@ int forks_spawn(struct forks *f, struct driver *d, const char *name, int image_f
     d->pid = result;
     d->fd = pair[0];
     return result;
+}
+
+int forks_spawn(struct forks *f, struct driver *d, const char *name, int image_fd,
+                uint32_t meter_limit)
+{
+    return forks_spawn_save(f, d, name, image_fd, -1, meter_limit);
 }
 
 int forks_stop(struct forks *f)

@@ -29,7 +29,7 @@ struct driver {
 
 enum { DRIVER_IMAGE_FD = 9, DRIVER_ARGS_MAX = 8 };
 
-/* Start `binary` with fds 3 and 4 connected, stderr to /dev/null unless `loud`.
+/* Start `binary` with fds 3 and 4 connected, stdout and stderr to /dev/null.
  * in  args      up to DRIVER_ARGS_MAX, NULL behind.
  *     image_fd  becomes fd DRIVER_IMAGE_FD there; -1 for none. */
 void driver_start(struct driver *d, const char *binary, const char *const *args, int image_fd);
@@ -70,4 +70,7 @@ int forks_packet(struct forks *f, const void *bytes, size_t n, const int *fds, i
 /* A good request.  Returns the result; on success `d` is connected to the new worker. */
 int forks_spawn(struct forks *f, struct driver *d, const char *name, int image_fd,
                 uint32_t meter_limit);
+/* The same with `save_fd` as the worker's fd 7, where `w@7` writes. */
+int forks_spawn_save(struct forks *f, struct driver *d, const char *name, int image_fd,
+                     int save_fd, uint32_t meter_limit);
 int forks_stop(struct forks *f);

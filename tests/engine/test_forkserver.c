@@ -152,9 +152,30 @@ TEST(worker_shows_its_name_and_holds_no_descriptors)
     setup_eval(&d, "1 + 1");
     assert_proc_file(d.pid, "cmdline", "zygote-worker: v12:counter");
     assert_proc_file(d.pid, "comm", "v12:counter");
-    assert_int_equal(count_fds(d.pid), 5);
+    assert_int_equal(count_fds(d.pid), 6);
     assert_int_equal(driver_stop(&d), 0);
     assert_int_equal(forks_stop(&f), 0);
+    close(image);
+}
+
+TEST(snapshot_goes_to_the_save_descriptor)
+{
+    struct driver d;
+    struct forks f;
+    struct buf reply;
+    char hash[65], base[65];
+    int image = open_base();
+    int save = open(setup_path("saved.xss"), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    forks_start(&f, setup_worker());
+    assert_true(forks_spawn_save(&f, &d, "v1", image, save, METER_LIMIT) > 0);
+    driver_ok(&d, 'w', SPAN("@7"), &reply);
+    buf_fini(&reply);
+    setup_hash(setup_path("saved.xss"), hash);
+    setup_hash(setup_path("base.xss"), base);
+    assert_string_equal(hash, base);
+    assert_int_equal(driver_stop(&d), 0);
+    assert_int_equal(forks_stop(&f), 0);
+    close(save);
     close(image);
 }
 
@@ -165,13 +186,11 @@ TEST(workers_start_from_fresh_libc_state)
     struct forks f;
     struct buf a, b;
     static const char source[] = "ethrow [Math.random(), Math.random()].join()";
-    int image = open(setup_path("plain.img"), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     driver_start(&fresh, setup_worker(), NULL, -1);
-    setup_save(&fresh, setup_path("plain2.img"));
+    setup_save(&fresh, setup_path("plain.img"));
     assert_true(driver_command(&fresh, span_of(source), &a));
     driver_stop(&fresh);
-    close(image);
-    image = open(setup_path("plain2.img"), O_RDONLY | O_CLOEXEC);
+    int image = open(setup_path("plain.img"), O_RDONLY | O_CLOEXEC);
     forks_start(&f, setup_worker());
     for (int i = 0; i < 2; i++) {
         assert_true(forks_spawn(&f, &forked, "v1", image, 0) > 0);
@@ -222,20 +241,21 @@ TEST(garbage_is_refused_and_the_server_lives)
     r = good_request();
     assert_packet(&f, &r, sizeof r, 0, -EBADF);
     assert_packet(&f, &r, sizeof r, 1, -EBADF);
-    assert_packet(&f, &r, sizeof r, 3, -EBADF);
+    assert_packet(&f, &r, sizeof r, FORKSERVER_FDS - 1, -EBADF);
+    assert_packet(&f, &r, sizeof r, FORKSERVER_FDS + 1, -EBADF);
     assert_packet(&f, &r, sizeof r, 12, -EPROTO);
-    assert_packet(&f, &r, sizeof r - 1, 2, -EPROTO);
+    assert_packet(&f, &r, sizeof r - 1, FORKSERVER_FDS, -EPROTO);
     r.magic++;
-    assert_packet(&f, &r, sizeof r, 2, -EPROTO);
+    assert_packet(&f, &r, sizeof r, FORKSERVER_FDS, -EPROTO);
     r = good_request();
     r.version++;
-    assert_packet(&f, &r, sizeof r, 2, -EPROTO);
+    assert_packet(&f, &r, sizeof r, FORKSERVER_FDS, -EPROTO);
     r = good_request();
     r.op = 7;
-    assert_packet(&f, &r, sizeof r, 2, -EPROTO);
+    assert_packet(&f, &r, sizeof r, FORKSERVER_FDS, -EPROTO);
     r = good_request();
     r.reserved = 1;
-    assert_packet(&f, &r, sizeof r, 2, -EPROTO);
+    assert_packet(&f, &r, sizeof r, FORKSERVER_FDS, -EPROTO);
     setup_eval(&d, "1 + 1");
     assert_int_equal(driver_stop(&d), 0);
     assert_true(forks_spawn(&f, &d, "v2", image, METER_LIMIT) > 0);
@@ -249,17 +269,18 @@ TEST(bad_names_are_refused)
 {
     struct forks f;
     forks_start(&f, setup_worker());
+    assert_int_equal(forks_packet(&f, "x", 1, NULL, 0), -EPROTO); /* it has started */
     struct forkserver_request r = good_request();
     r.name[0] = '\0';
-    assert_packet(&f, &r, sizeof r, 2, -EPROTO);
+    assert_packet(&f, &r, sizeof r, FORKSERVER_FDS, -EPROTO);
     memset(r.name, 'n', sizeof r.name);
-    assert_packet(&f, &r, sizeof r, 2, -EPROTO);
+    assert_packet(&f, &r, sizeof r, FORKSERVER_FDS, -EPROTO);
     r = good_request();
     r.name[1] = '\n';
-    assert_packet(&f, &r, sizeof r, 2, -EPROTO);
+    assert_packet(&f, &r, sizeof r, FORKSERVER_FDS, -EPROTO);
     r = good_request();
     r.name[100] = 'x';
-    assert_packet(&f, &r, sizeof r, 2, -EPROTO);
+    assert_packet(&f, &r, sizeof r, FORKSERVER_FDS, -EPROTO);
     assert_int_equal(forks_stop(&f), 0);
 }
 
@@ -286,6 +307,7 @@ int main(void)
         cmocka_unit_test(workers_outlive_the_server),
         cmocka_unit_test(workers_die_with_the_kernel),
         cmocka_unit_test(worker_shows_its_name_and_holds_no_descriptors),
+        cmocka_unit_test(snapshot_goes_to_the_save_descriptor),
         cmocka_unit_test(workers_start_from_fresh_libc_state),
         cmocka_unit_test(garbage_is_refused_and_the_server_lives),
         cmocka_unit_test(bad_names_are_refused),

@@ -130,9 +130,10 @@ TEST(files_are_run_as_programs_and_modules)
     driver_ok(&d, 'm', span_of(setup_path("module.mjs")), &reply);
     buf_fini(&reply);
     setup_eval(&d, "if (ran !== 111) throw Error(ran)");
-    driver_ok(&d, 's', span_of(setup_path("missing.js")), &reply);
+    assert_true(driver_command(&d, SPAN("s/nonexistent.js"), &reply));
+    assert_span_is(buf_span(&reply), "!");
     buf_fini(&reply);
-    driver_stop(&d);
+    assert_int_equal(driver_stop(&d), 15);
 }
 
 TEST(timers_run_in_order_behind_promises)

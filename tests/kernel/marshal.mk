@@ -2,8 +2,8 @@
 # tests/unit/unit.mk, which has the rules for $(BUILD)/tests objects, unit_link and
 # unit_fuzzer.
 #
-# MARSHAL_TESTS and MARSHAL_FUZZ_TESTS are for tests/run.sh; MARSHAL_PROGRAMS is what must be
-# built first.
+# MARSHAL_TESTS and MARSHAL_FUZZ_TESTS are for tests/run.sh; MARSHAL_PROGRAMS is what must
+# be built first.
 
 ids_needs := base/span base/err kernel/ids
 marshal_needs := $(json_needs) kernel/ids kernel/capdata kernel/marshal kernel/marshal_js \

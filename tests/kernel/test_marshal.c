@@ -120,7 +120,8 @@ TEST(slots)
         /* the interface that is decoded first: that of the index "1", and of the errorId */
         { "#{\"b\":\"$0.B\",\"1\":\"$0.One\"}",
           "#{\"1\":\"$0.Alleged: One\",\"b\":\"$0\"} ko20" },
-        { "#[{\"#error\":\"\",\"name\":\"\",\"zz\":\"$0.Z\",\"errorId\":\"$0.Id\"},\"$0.L\"]",
+        { "#[{\"#error\":\"\",\"name\":\"\",\"z\":\"$0.Z\",\"errorId\":\"$0.Id\"},"
+          "\"$0.Later\"]",
           "#[{\"#error\":\"\",\"name\":\"Error\"},\"$0.Alleged: Id\"] ko20" },
         { "#\"$ 0x0 .q\"", "#\"$0.Alleged: q\" ko20" },
         { "#\"$.q\"", "#\"$0.Alleged: q\" ko20" },

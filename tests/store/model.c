@@ -204,12 +204,17 @@ void run_start(struct run *r, const char *dir)
     open_store(r, STORE_CREATE);
 }
 
-static void close_store(struct run *r)
+void run_forget_queries(struct run *r)
 {
     for (int i = 0; i < 2; i++) {
         sqlite3_finalize(r->queries[i]);
         r->queries[i] = NULL;
     }
+}
+
+static void close_store(struct run *r)
+{
+    run_forget_queries(r);
     store_close(r->store);
 }
 

@@ -98,6 +98,8 @@ bool run_op(struct run *r, struct op op);
 bool run_check(struct run *r);
 /* Compare the rows in SQLite with the committed state; right after a commit or open. */
 bool run_check_rows(struct run *r);
+/* Before the store is closed by other means than run_fini. */
+void run_forget_queries(struct run *r);
 
 void op_print(struct op op, FILE *f);
 /* False at a line that is no operation; a blank or comment line gives *some = false. */

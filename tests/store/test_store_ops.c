@@ -1,10 +1,12 @@
 /* test_store_ops.c -- the store against a naive model, operation by operation.
  *
- *   test_store_ops          every short script of a small alphabet, then random long ones
- *   test_store_ops FILE     one script
+ *   test_store_ops               every short script of a small alphabet, then 2,000
+ *                                random long ones
+ *   test_store_ops --random N    N random ones only
+ *   test_store_ops FILE          one script
  *
  * On a difference the script so far is printed; saved to a file it reruns the case.
- * ZYGOTE_SEED picks other random scripts; ZYGOTE_RUNS how many.
+ * ZYGOTE_SEED picks other random scripts.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +103,7 @@ static int every_case(const char *what, const struct op *ops, unsigned ops_n,
 
 #define COUNT(array) (unsigned)(sizeof(array) / sizeof(array)[0])
 
+/* How many of the two failed. */
 static int exhaustive(void)
 {
     static const struct op kv_opening[] = { { OP_SET, 0, 1, 0 },
@@ -112,7 +115,7 @@ static int exhaustive(void)
         { OP_COMMIT, 0, 0, 0 }, { OP_CRANK, 0, 0, 0 }, MARK_START
     };
     return every_case("keys and savepoints", KV_OPS, COUNT(KV_OPS), kv_opening,
-                      COUNT(kv_opening), 5) ||
+                      COUNT(kv_opening), 5) +
            every_case("rows and savepoints", ROW_OPS, COUNT(ROW_OPS), row_opening,
                       COUNT(row_opening), 4);
 }
@@ -154,11 +157,9 @@ static int one_random(struct rng *rng)
     return bad;
 }
 
-static int random_runs(void)
+static int random_runs(unsigned long runs)
 {
     struct rng rng = rng_new(rng_seed_from_env(1));
-    const char *text = getenv("ZYGOTE_RUNS");
-    unsigned long runs = text == NULL ? 2000 : strtoul(text, NULL, 10);
     for (unsigned long i = 0; i < runs; i++) {
         if (one_random(&rng) != 0) {
             fprintf(stderr, "ZYGOTE_SEED=%" PRIu64 ", run %lu\n", rng.seed, i);
@@ -176,13 +177,13 @@ static int from_file(const char *path)
     char line[128];
     struct script sc = { .n = 0 };
     FILE *f = fopen(path, "r");
-    if (f == NULL) return perror(path), 2;
+    if (f == NULL) return perror(path), 1;
     struct run *r = malloc(sizeof *r);
     run_start(r, dir);
     bool ok = true, some = false;
     while (ok && sc.n < SCRIPT_MAX && fgets(line, sizeof line, f) != NULL) {
         struct op op;
-        if (!op_parse(line, &op, &some)) return fprintf(stderr, "what is: %s", line), 2;
+        if (!op_parse(line, &op, &some)) return fprintf(stderr, "what is: %s", line), 1;
         if (some) ok = say(r, &sc, op) && run_check(r);
     }
     fclose(f);
@@ -202,10 +203,19 @@ int main(int argc, char **argv)
     snprintf(db, sizeof db, "%s/swingstore.sqlite", dir);
     fclose(fopen(db, "w"));
     memvfs_install();
-    int bad = argc > 1 ? from_file(argv[1]) : exhaustive() || random_runs();
+    int of = 1, bad;
+    if (argc > 2 && strcmp(argv[1], "--random") == 0) {
+        bad = random_runs(strtoul(argv[2], NULL, 10));
+    } else if (argc > 1) {
+        bad = from_file(argv[1]);
+    } else {
+        of = 3;
+        bad = exhaustive() + random_runs(2000);
+    }
+    printf("%d passed, %d failed\n", of - bad, bad);
     memvfs_uninstall();
     unlink(lock);
     unlink(db);
     rmdir(dir);
-    return bad;
+    return bad != 0;
 }

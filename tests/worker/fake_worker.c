@@ -74,15 +74,16 @@ static void reply(struct span text)
     say_reply(METER, text);
 }
 
-/* The next frame; false at the end. */
+/* The next frame; false at the end.  We take turns: nothing comes behind a frame. */
 static bool hear(struct buf *out)
 {
     struct netstring_reader r = { 0 };
     enum netstring_status status = NETSTRING_MORE;
     while (status == NETSTRING_MORE) {
-        char byte;
-        if (read(3, &byte, 1) != 1) return false;
-        (void)netstring_feed(&r, &byte, 1, &status);
+        char bytes[65536];
+        ssize_t n = read(3, bytes, sizeof bytes);
+        if (n <= 0) return false;
+        if (netstring_feed(&r, bytes, (size_t)n, &status) != (size_t)n) _exit(2);
     }
     if (status != NETSTRING_DONE) _exit(2);
     *out = netstring_take(&r);
@@ -299,7 +300,9 @@ static int fork_server(void)
                             .msg_controllen = sizeof control };
         if (recvmsg(FORKSERVER_CONTROL_FD, &m, 0) <= 0) return 0;
         int fds[FORKSERVER_FDS];
-        memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof fds);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+        if (c == NULL || c->cmsg_len != CMSG_LEN(sizeof fds)) return 2;
+        memcpy(fds, CMSG_DATA(c), sizeof fds);
         pid_t pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, NULL);
         if (pid == 0) return become_worker(&request, fds);
         for (int i = 0; i < FORKSERVER_FDS; i++) close(fds[i]);

@@ -1,0 +1,16 @@
+# fork.mk -- tests of forks with real worker processes.  Included by the top Makefile after
+# tests/unit/unit.mk, which has the rule for $(BUILD)/tests objects.
+#
+# FORK_TESTS and FORK_TESTS_LONG are for tests/run.sh; FORK_PROGRAMS is what must be built
+# first.
+
+fork_test_o := $(host_o) $(worker_o) $(kernel_o) $(store_o) $(base_o)
+fork_tests := test_transparency
+
+FORK_PROGRAMS := $(fork_tests:%=$(BUILD)/tests/fork/%)
+FORK_TESTS := $(FORK_PROGRAMS)
+FORK_TESTS_LONG :=
+
+$(FORK_PROGRAMS): $(BUILD)/tests/fork/%: $(BUILD)/tests/fork/%.o $(BUILD)/tests/fork/lab.o \
+		$(fork_test_o) | $(BUILD)/zygote-worker
+	$(CC) $(OPT) $(SAN) $(filter %.o,$^) -lcmocka $(LIBS) -o $@

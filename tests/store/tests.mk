@@ -1,0 +1,23 @@
+# tests.mk -- tests of src/store.  Included by the top Makefile, which defines BUILD, OPT,
+# SAN, LIBS, base_o, store_o; tests/unit/unit.mk has the rule for $(BUILD)/tests/%.o.
+#
+# STORE_TESTS and STORE_TESTS_LONG are for tests/run.sh; STORE_PROGRAMS must be built first.
+# bench_store is run by hand.
+
+store_unit := test_store_open test_store_rows test_store_bundle
+store_model := test_store_ops test_store_crash
+store_tools := make_store bench_store
+store_model_o := $(BUILD)/tests/store/model.o $(BUILD)/tests/store/memvfs.o
+
+STORE_PROGRAMS := $(patsubst %,$(BUILD)/tests/store/%,$(store_unit) $(store_model) $(store_tools))
+STORE_TESTS := $(patsubst %,$(BUILD)/tests/store/%,$(store_model) $(store_unit))
+# With npm's swing-store (tests/oracle/setup.sh compiles its SQLite); and more random scripts.
+STORE_TESTS_LONG := "tests/store/interop.mjs $(BUILD)/tests/store/make_store" \
+	"$(BUILD)/tests/store/test_store_ops --random 50000"
+
+$(STORE_PROGRAMS): $(BUILD)/tests/store/%: $(BUILD)/tests/store/%.o $(store_o) $(base_o)
+	$(CC) $(OPT) $(SAN) $^ -lcmocka $(LIBS) -o $@
+
+$(patsubst %,$(BUILD)/tests/store/%,$(store_model)): $(store_model_o)
+
+-include $(wildcard $(BUILD)/tests/store/*.d)

@@ -1,0 +1,55 @@
+# tests.mk -- which tests there are, and what runs them.  Included by the top Makefile.
+#
+# Each part lists its own programs and tests; tests/run.sh runs them and counts cases.
+
+include tests/unit/unit.mk
+include tests/kernel/marshal.mk
+-include tests/kernel/kernel.mk
+-include tests/store/tests.mk
+include tests/worker/tests.mk
+include tests/engine/tests.mk
+include tests/conformance/conformance.mk
+-include tests/fork/fork.mk
+-include tests/e2e/e2e.mk
+
+CHECK_PROGRAMS := $(UNIT_PROGRAMS) $(MARSHAL_PROGRAMS) $(KERNEL_PROGRAMS) $(STORE_PROGRAMS) \
+	$(worker_test_programs) $(ENGINE_TESTS) $(CONFORMANCE_PROGRAMS) $(FORK_PROGRAMS) \
+	$(E2E_PROGRAMS)
+
+# Longest first, so that two jobs end together.
+CHECK_TESTS := $(FORK_TESTS) $(ENGINE_TESTS) $(CONFORMANCE_TESTS) $(STORE_TESTS) \
+	$(worker_tests) $(KERNEL_TESTS) $(E2E_TESTS) $(DEMO_TESTS) $(UNIT_TESTS) $(MARSHAL_TESTS) \
+	$(FUZZ_TESTS) $(MARSHAL_FUZZ_TESTS) tests/js/test_vat_admin.mjs
+
+# Those that need no worker process: what the sanitizers run over.
+SAN_TESTS := $(STORE_TESTS) $(KERNEL_TESTS) $(UNIT_TESTS) $(MARSHAL_TESTS) $(FUZZ_TESTS) \
+	$(MARSHAL_FUZZ_TESTS)
+SAN_PROGRAMS := $(STORE_PROGRAMS) $(KERNEL_PROGRAMS) $(UNIT_PROGRAMS) $(MARSHAL_PROGRAMS)
+
+.PHONY: check check-programs check-long asan san-run
+check-programs: all $(CHECK_PROGRAMS)
+
+check: check-programs
+	@BUILD=$(BUILD) tests/run.sh -j $(JOBS) $(CHECK_TESTS)
+
+check-long: check-programs
+	@sh tests/oracle/setup.sh
+	@BUILD=$(BUILD) tests/run.sh -j $(JOBS) -t 3000 $(FORK_TESTS_LONG) $(STORE_TESTS_LONG) \
+		$(ENGINE_TESTS_LONG) $(CONFORMANCE_TESTS_LONG) $(KERNEL_TESTS_LONG)
+
+san-run: $(SAN_PROGRAMS)
+	@BUILD=$(BUILD) tests/run.sh -j $(JOBS) $(SAN_TESTS)
+
+asan: all
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan OPT='-O1 -g' \
+		SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' san-run
+
+# A slice of check-long for CI: seeded by ZYGOTE_SEED, one scenario through upstream anew.
+.PHONY: check-slice
+SLICE := $(word $(shell expr 1 + $${ZYGOTE_SEED:-0} % $(words $(SCENARIOS))),$(SCENARIOS))
+check-slice: check-programs
+	@sh tests/oracle/setup.sh
+	@ZYGOTE_TEXTS=40000 BUILD=$(BUILD) tests/run.sh -j $(JOBS) -t 1000 \
+		"tests/conformance/scenario.sh $(SLICE) --anew" \
+		"tests/conformance/scenario.sh $(SLICE) --stock" \
+		$(SLICE_TESTS) $(MARSHAL_TESTS) $(BUILD)/tests/unit/test_json_node

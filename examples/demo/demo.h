@@ -23,7 +23,8 @@ struct demo {
     struct figures fork_us;        /* E(zygote).fork() to the first answer of the child */
     struct figures fork_crank_us;  /* of it the kernel's fork crank */
     uint64_t boot_us, seal_us, first_fork_us;
-    uint64_t pss_created_kib;      /* of a vat that createVat made, after its answer */
+    unsigned forks_delayed;        /* by a heap snapshot that bootstrap or vatAdmin took */
+    struct figures pss_created_kib; /* of vats that createVat made, after a message */
     struct figures pss_child_kib;  /* of every child with a worker, after its answer */
     uint64_t store_boot_bytes, store_create_bytes, store_seal_bytes;
     double store_fork_bytes;       /* per fork */

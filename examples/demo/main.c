@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "host/file.h"
 
-enum { FORKS_MAX = 1000, CREATES = 3 };
+enum { COUNT_MAX = 1000, CREATES = 3 };
 
 static const char USAGE[] =
     "usage: zygote-demo [options]\n"
@@ -32,13 +32,14 @@ struct options {
     bool json, help;
 };
 
-static int read_count(const char *text, unsigned max, unsigned *out)
+static int read_count(const char *text, unsigned min, unsigned *out)
 {
     char *end;
     errno = 0;
     unsigned long n = strtoul(text, &end, 10);
-    if (errno != 0 || *end != '\0' || text[0] < '0' || text[0] > '9' || n < 1 || n > max) {
-        fprintf(stderr, "zygote-demo: a number from 1 to %u, not \"%s\"\n", max, text);
+    if (errno != 0 || *end != '\0' || text[0] < '0' || text[0] > '9' || n < min || n > COUNT_MAX) {
+        fprintf(stderr, "zygote-demo: a number from %u to %u, not \"%s\"\n", min,
+                COUNT_MAX, text);
         return -1;
     }
     *out = (unsigned)n;
@@ -56,8 +57,8 @@ static int read_options(int argc, char **argv, struct demo *d, struct options *o
     int opt, bad = 0;
     while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         switch (opt) {
-        case 'f': bad |= read_count(optarg, FORKS_MAX, &d->forks); break;
-        case 'c': bad |= read_count(optarg, FORKS_MAX, &d->creates); break;
+        case 'f': bad |= read_count(optarg, 1, &d->forks); break;
+        case 'c': bad |= read_count(optarg, 2, &d->creates); break;
         case 'k': o->keep = optarg; break;
         case 'd': d->configs = optarg; break;
         case 'j': o->json = true; break;
@@ -81,14 +82,11 @@ static void on_signal(int number)
 /* Images go beside the stores, so that every run starts from nothing. */
 static int choose_place(struct arena *a, const struct options *o, const char **out, struct err *e)
 {
-    const char *dir = o->keep;
+    static char made[4096];
+    const char *dir = o->keep, *tmp = getenv("TMPDIR");
     if (dir == NULL) {
-        const char *tmp = getenv("TMPDIR");
-        char *made = arena_printf(a, "%s/zygote-demo-XXXXXX",
-                                  tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp").n > 0
-                         ? (char *)(uintptr_t)arena_printf(a, "%s/zygote-demo-XXXXXX",
-                               tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp").p
-                         : NULL;
+        snprintf(made, sizeof made, "%s/zygote-demo-XXXXXX",
+                 tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
         if (mkdtemp(made) == NULL) return err_sys(e, "%s", made);
         dir = made;
     } else if (file_make_dirs(a, dir, 0777, e) != 0) {

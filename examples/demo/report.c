@@ -42,7 +42,7 @@ static void put_sizes(const struct demo *d)
         child = bytes_text(figures_p50(&d->pss_child_kib) * 1024);
         worst = bytes_text(figures_percentile(&d->pss_child_kib, 99) * 1024);
     }
-    row("memory (PSS), one message answered", bytes_text((double)d->pss_created_kib * 1024).s,
+    row("memory (PSS), one message answered", bytes_text(figures_p50(&d->pss_created_kib) * 1024).s,
         child.s, worst.s);
     row("store", bytes_text((double)d->store_create_bytes).s, bytes_text(d->store_fork_bytes).s, "");
 }
@@ -61,10 +61,15 @@ void report_table(const struct demo *d)
     put_times(d);
     put_sizes(d);
     put_rule(d);
-    printf("  createVat: median of %zu. fork: %zu samples. memory: %zu children that have a worker now.\n"
-           "  Once per zygote: sealing took %s and %s in the store; the first fork, %s.\n",
-           d->create_us.n, d->fork_us.n, d->pss_child_kib.n, time_text((double)d->seal_us).s,
-           bytes_text((double)d->store_seal_bytes).s, time_text((double)d->first_fork_us).s);
+    printf("  createVat: median of %zu; fork: of %zu; memory: of %zu made by createVat and %zu forked,\n"
+           "  those that have a worker now. Once per zygote: sealing %s, the first fork %s.\n",
+           d->create_us.n, d->fork_us.n, d->pss_created_kib.n, d->pss_child_kib.n,
+           time_text((double)d->seal_us).s, time_text((double)d->first_fork_us).s);
+    if (d->forks_delayed > 0) {
+        printf("  %u of the forks waited for a heap snapshot that bootstrap or vatAdmin had to take;\n"
+               "  the slowest took %s.\n", d->forks_delayed,
+               time_text(figures_percentile(&d->fork_us, 100)).s);
+    }
     printf("\n  %u createVats at that pace would have taken %s; the %u forks took %s: ", d->forks,
            time_text(create * d->forks).s, d->forks, time_text(forks).s);
     printf(d->story.color ? "\033[1m%.0f times\033[0m less.\n" : "%.0f times less.\n",
@@ -147,8 +152,11 @@ void report_json(const struct demo *d, struct buf *b)
     put_number(b, "seal_us", (double)d->seal_us);
     put_number(b, "first_fork_us", (double)d->first_fork_us);
     put_figures(b, "fork_us", &d->fork_us);
+    buf_puts(b, ",\n \"fork_us_samples\":");
+    figures_put_samples(b, &d->fork_us);
     put_figures(b, "fork_crank_us", &d->fork_crank_us);
-    put_number(b, "pss_created_kib", (double)d->pss_created_kib);
+    put_number(b, "forks_delayed", d->forks_delayed);
+    put_figures(b, "pss_created_kib", &d->pss_created_kib);
     put_figures(b, "pss_child_kib", &d->pss_child_kib);
     put_number(b, "store_create_bytes", (double)d->store_create_bytes);
     put_number(b, "store_seal_bytes", (double)d->store_seal_bytes);

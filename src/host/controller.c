@@ -232,7 +232,9 @@ int controller_run(struct controller *c, uint64_t max, uint64_t *cranks, bool *q
         block = max == 0 || max - total > CONTROLLER_BLOCK ? CONTROLLER_BLOCK : max - total;
         int failed = block > 0 && kernel_run(c->kernel, block, &ran, e) != 0;
         *cranks = total += block > 0 ? ran : 0;
-        if (failed || controller_commit(c, e) != 0)
+        /* A crank that failed is undone; those before it stand. */
+        struct err second;
+        if (controller_commit(c, failed ? &second : e) != 0 || failed)
             return -1;
         *quiescent = block > 0 && ran < block;
     } while (!*quiescent && (max == 0 || total < max));

@@ -8,7 +8,8 @@
  *     controller_commit                  what was done since is durable
  *   controller_close                     ends the workers; commits nothing
  *
- * An error is final: what was not committed is dropped by controller_close.
+ * An error is final: controller_run has committed the cranks before the one that failed;
+ * what else was not committed is dropped by controller_close.
  *
  * CONTROLLER_LOOK opens the store read only, beside a writer if there is one: it sees the
  * last commit, starts no worker and changes nothing.

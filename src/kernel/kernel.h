@@ -13,7 +13,8 @@
  *
  * Errors: a vat's fault never shows here as an error; the vat is terminated in a normal
  * crank.  An error return is the world's fault, or a kernel panic (a critical vat failed, a
- * promise with policy "panic" was rejected): the host must not commit, and must close.
+ * promise with policy "panic" was rejected).  The crank it happened in is undone; those
+ * before it stand, and may be committed.  Then the host must close.
  */
 #pragma once
 

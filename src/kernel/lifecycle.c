@@ -155,7 +155,8 @@ static void tell_vat_admin(struct kernel *k, vat_id vat, bool reject, const stru
 void vat_terminate(struct kernel *k, vat_id vat, bool reject, const struct capdata *info)
 {
     bool critical = false;
-    kernel_note(k, "terminating %s (failure: %s)", vat_id_text(vat).s, reject ? "yes" : "no");
+    struct span why = marshal_describe(kernel_arena(k), info);
+    kernel_note(k, "%s %s: %.*s", vat_id_text(vat).s, reject ? "failed" : "ended", SPAN_ARG(why));
     if (vat_is_alive(k, vat)) {
         critical = vat_options(k, vat).critical;
         if (vat_is_dynamic(k, vat)) unpin_root(k, vat);
@@ -167,7 +168,7 @@ void vat_terminate(struct kernel *k, vat_id vat, bool reject, const struct capda
     }
     if (critical) {
         kernel_panic(k, EXIT_VAT, "critical vat %s failed: %.*s", vat_id_text(vat).s,
-                     SPAN_ARG(info->body));
+                     SPAN_ARG(why));
     } else {
         tell_vat_admin(k, vat, reject, info);
     }

@@ -263,3 +263,11 @@ struct span marshal_method(struct arena *a, struct span body)
     }
     return SPAN("<funcall>");
 }
+
+struct span marshal_describe(struct arena *a, const struct capdata *data)
+{
+    const struct pass *value;
+    const char *why;
+    if (!marshal_decode_k(a, data, &value, &why) || value->style != PASS_ERROR) return data->body;
+    return arena_printf(a, "%.*s: %.*s", SPAN_ARG(value->key), SPAN_ARG(value->text));
+}

@@ -83,3 +83,5 @@ void marshal_error(struct arena *a, struct span message, struct capdata *out);
 bool marshal_single_slot(struct arena *a, const struct capdata *data, kref *out);
 /* The method name of ["method",[args]], as upstream's error texts print it. */
 struct span marshal_method(struct arena *a, struct span body);
+/* What was thrown, for people: "TypeError: no such thing", or the body if it is no error. */
+struct span marshal_describe(struct arena *a, const struct capdata *data);

@@ -176,12 +176,15 @@ static void settle(struct kernel *k, kref p, bool rejected, const struct capdata
 static void apply_policy(struct kernel *k, kref p, struct span policy, bool rejected,
                          const struct capdata *data)
 {
-    if (span_is(policy, "logAlways") || (rejected && span_is(policy, "logFailure"))) {
-        kernel_note(k, "%s (policy %.*s) was %s: %.*s", kref_text(p).s, SPAN_ARG(policy),
-                    rejected ? "rejected" : "fulfilled", SPAN_ARG(data->body));
-    } else if (rejected && span_is(policy, "panic")) {
-        kernel_panic(k, EXIT_VAT, "%s, whose failure stops the kernel (bootstrap), was rejected: %.*s",
-                     kref_text(p).s, SPAN_ARG(data->body));
+    bool tell = span_is(policy, "logAlways") || (rejected && span_is(policy, "logFailure"));
+    bool panic = rejected && span_is(policy, "panic");
+    if (!tell && !panic) return;
+    struct span what = marshal_describe(kernel_arena(k), data);
+    if (tell) {
+        kernel_note(k, "a message of the kernel's own (%s) was %s: %.*s", kref_text(p).s,
+                    rejected ? "rejected" : "fulfilled", SPAN_ARG(what));
+    } else {
+        kernel_panic(k, EXIT_VAT, "bootstrap failed: %.*s", SPAN_ARG(what));
     }
 }
 

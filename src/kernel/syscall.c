@@ -420,6 +420,7 @@ void syscall_handle(struct kernel *k, vat_id vat, struct jval vso, struct buf *r
 {
     struct call c = { k, vat, vso, result, "an unknown syscall" };
     enum outcome outcome = REFUSED;
+    kernel_step_label(k, "syscall");
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         if (json_is(json_at(vso, 0), calls[i].name)) {
             outcome = calls[i].handle(&c);

@@ -404,6 +404,7 @@ static int online(struct kernel *k, vat_id vat, struct vat_machine **out, struct
         return err_while(e, "bringing %s online", vat_id_text(vat).s);
     }
     admit(k, vat, *out);
+    kernel_step_label(k, "vat online");
     return 0;
 }
 
@@ -474,6 +475,7 @@ static int save(struct kernel *k, vat_id vat, struct err *e)
         warehouse_stop(k, vat);
         return err_while(e, "saving a heap snapshot of %s", vat_id_text(vat).s);
     }
+    kernel_step_label(k, "snapshot written");
     struct snapshot_info info;
     snapshot_finish(w, name, position, &info);
     add_item(k, vat, SPAN("[\"save-snapshot\"]"), SPAN(""),
@@ -484,6 +486,7 @@ static int save(struct kernel *k, vat_id vat, struct err *e)
     /* Go on from the snapshot: a reloaded heap is laid out differently, and later
      * snapshots must be those of a machine that was. */
     warehouse_stop(k, vat);
+    kernel_step_label(k, "snapshot saved");
     return 0;
 }
 

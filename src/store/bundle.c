@@ -14,10 +14,12 @@ static bool base64_decode(struct span text, struct buf *out)
     static const char padding[] = "==";
     signed char value[256];
     memset(value, -1, sizeof value);
-    for (int i = 0; i < 64; i++) value[(unsigned char)ALPHABET[i]] = (signed char)i;
+    for (int i = 0; i < 64; i++)
+        value[(unsigned char)ALPHABET[i]] = (signed char)i;
     if (text.n % 4 != 0) return false;
     size_t pad = 0;
-    while (pad < 2 && pad < text.n && text.p[text.n - 1 - pad] == padding[pad]) pad++;
+    while (pad < 2 && pad < text.n && text.p[text.n - 1 - pad] == padding[pad])
+        pad++;
     size_t n = text.n - pad;
     uint32_t bits = 0;
     unsigned have = 0;
@@ -69,8 +71,10 @@ static void put_row(struct store *s, struct span id, struct span content, bool i
     store_write(s);
     sqlite3_stmt *st = stmt_get(s, STMT_BUNDLE_SET);
     bind_text(st, 1, id);
-    if (is_text) bind_text(st, 2, content);
-    else bind_blob(st, 2, content);
+    if (is_text)
+        bind_text(st, 2, content);
+    else
+        bind_blob(st, 2, content);
     stmt_run(s, st);
     sqlite3_clear_bindings(st);
 }
@@ -152,8 +156,10 @@ int bundle_get(struct store *s, struct span id, struct buf *json_text, struct er
     if (!stmt_row(s, st))
         return err_set(e, EXIT_NOT_FOUND, "no bundle %.*s", (int)(id.n < 140 ? id.n : 140),
                        id.p);
-    if (span_starts(id, SPAN("b1-"))) put_zip_bundle(json_text, id, column_span(st, 0));
-    else buf_put(json_text, column_span(st, 0));
+    if (span_starts(id, SPAN("b1-")))
+        put_zip_bundle(json_text, id, column_span(st, 0));
+    else
+        buf_put(json_text, column_span(st, 0));
     stmt_done(st);
     return 0;
 }

@@ -104,9 +104,9 @@ struct kv_list {
 
 struct kv {
     struct map map;
-    size_t bytes;          /* of entries, keys and values */
-    struct kv_list dirty;  /* every DIRTY entry, once */
-    struct kv_list scan;   /* every SCAN entry, once */
+    size_t bytes;         /* of entries, keys and values */
+    struct kv_list dirty; /* every DIRTY entry, once */
+    struct kv_list scan;  /* every SCAN entry, once */
     struct kv_undo *undo;
     size_t undo_n, undo_cap;
     char **dead; /* values no longer current that the crank may still be reading */

@@ -30,7 +30,8 @@ static void drop_undo(struct kv *kv)
         if (!kv->undo[i].flushed) free(kv->undo[i].value);
     }
     kv->undo_n = 0;
-    for (size_t i = 0; i < kv->dead_n; i++) free(kv->dead[i]);
+    for (size_t i = 0; i < kv->dead_n; i++)
+        free(kv->dead[i]);
     kv->dead_n = 0;
 }
 
@@ -107,9 +108,9 @@ static void bury(struct kv *kv, char *value)
 static void undo_push(struct kv *kv, struct kv_entry *en, bool flushed)
 {
     kv->undo = array_room(kv->undo, kv->undo_n, &kv->undo_cap, sizeof(struct kv_undo));
-    kv->undo[kv->undo_n++] =
-        (struct kv_undo){ en, en->value, en->value_n, en->state,
-                          en->flags & (KV_DIRTY | KV_SCAN), flushed };
+    kv->undo[kv->undo_n++] = (struct kv_undo){
+        en, en->value, en->value_n, en->state, en->flags & (KV_DIRTY | KV_SCAN), flushed
+    };
 }
 
 /* Give the entry a new value (taken; NULL: absent).  The old one stays readable. */
@@ -119,8 +120,10 @@ static void assign(struct store *s, struct kv_entry *en, char *value, size_t n)
     uint8_t state = value == NULL ? KV_ABSENT : KV_PRESENT;
     bool may_move = en->state != state; /* the key comes, goes, or we do not know */
     INVARIANT(!s->readonly);
-    if (s->points_n > 0) undo_push(kv, en, false);
-    else bury(kv, en->value);
+    if (s->points_n > 0)
+        undo_push(kv, en, false);
+    else
+        bury(kv, en->value);
     kv->bytes = kv->bytes + n - en->value_n;
     en->value = value;
     en->value_n = n;
@@ -217,7 +220,8 @@ static void evict(struct kv *kv)
     size_t used = 0;
     for (size_t i = 0; i < old.cap; i++) {
         struct kv_entry *en = (struct kv_entry *)old.slots[i].entry;
-        if (en != NULL && (en->flags & KV_USED)) used += sizeof *en + en->m.key.n + en->value_n;
+        if (en != NULL && (en->flags & KV_USED))
+            used += sizeof *en + en->m.key.n + en->value_n;
     }
     bool keep = used <= KV_CACHE_BYTES_MAX / 2;
     kv->map = (struct map){ .seed = old.seed };

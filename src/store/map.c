@@ -44,7 +44,8 @@ uint64_t map_hash(const struct map *m, struct span key)
     uint64_t h = m->seed ^ mix(key.n + odd, UINT64_C(0xd6e8feb86659fd93));
     const char *p = key.p;
     size_t n = key.n;
-    for (; n >= 8; p += 8, n -= 8) h = mix(h ^ load(p, 8), odd ^ m->seed);
+    for (; n >= 8; p += 8, n -= 8)
+        h = mix(h ^ load(p, 8), odd ^ m->seed);
     if (n > 0) h = mix(h ^ load(p, n), odd ^ m->seed);
     return mix(h, UINT64_C(0xa0761d6478bd642f));
 }
@@ -64,7 +65,8 @@ static void place(struct map *m, struct map_entry *entry)
 {
     size_t mask = m->cap - 1;
     size_t i = entry->hash & mask;
-    while (m->slots[i].entry != NULL) i = (i + 1) & mask;
+    while (m->slots[i].entry != NULL)
+        i = (i + 1) & mask;
     m->slots[i] = (struct map_slot){ entry->hash, entry };
 }
 

@@ -99,7 +99,8 @@ static int make_dirs(const char *dir, struct err *e)
         if (mkdir(path, 0777) != 0 && errno != EEXIST) rc = err_sys(e, "mkdir %s", path);
         *p = '/';
     }
-    if (rc == 0 && mkdir(path, 0777) != 0 && errno != EEXIST) rc = err_sys(e, "mkdir %s", path);
+    if (rc == 0 && mkdir(path, 0777) != 0 && errno != EEXIST)
+        rc = err_sys(e, "mkdir %s", path);
     free(path);
     return rc;
 }
@@ -109,7 +110,8 @@ static int say_busy(const struct store *s, struct err *e)
     char text[32];
     ssize_t n = pread(s->lock_fd, text, sizeof text - 1, 0);
     uint64_t pid;
-    if (n > 0 && text[n - 1] == '\n' && span_u64((struct span){ text, (size_t)n - 1 }, &pid))
+    if (n > 0 && text[n - 1] == '\n' &&
+        span_u64((struct span){ text, (size_t)n - 1 }, &pid))
         return err_set(e, EXIT_BUSY, "%s: in use by process %llu", s->dir,
                        (unsigned long long)pid);
     return err_set(e, EXIT_BUSY, "%s: in use by another process", s->dir);
@@ -130,7 +132,8 @@ static int take_lock(struct store *s, struct err *e)
     char text[32];
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
     /* The pid is a courtesy; the lock is what counts. */
-    if (ftruncate(s->lock_fd, 0) != 0 || pwrite(s->lock_fd, text, (size_t)n, 0) != n) return 0;
+    if (ftruncate(s->lock_fd, 0) != 0 || pwrite(s->lock_fd, text, (size_t)n, 0) != n)
+        return 0;
     return 0;
 }
 
@@ -175,11 +178,12 @@ static int64_t ask(struct store *s, const char *sql, struct err *e)
 
 static int64_t count_tables(struct store *s, struct err *e)
 {
-    return ask(s,
-               "SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'view') AND name IN"
-               " ('pendingExports', 'kvStore', 'transcriptItems', 'transcriptSpans',"
-               " 'snapshots', 'bundles')",
-               e);
+    return ask(
+        s,
+        "SELECT count(*) FROM sqlite_master WHERE type IN ('table', 'view') AND name IN"
+        " ('pendingExports', 'kvStore', 'transcriptItems', 'transcriptSpans',"
+        " 'snapshots', 'bundles')",
+        e);
 }
 
 /* Kernels before schema 1 wrote `initialized` and no version.  Neither key: no kernel has
@@ -211,7 +215,8 @@ static int check_schema(struct store *s, struct err *e)
     int64_t n = count_tables(s, e);
     if (n < 0) return -1;
     if (n != SCHEMA_TABLES)
-        return err_set(e, EXIT_INCOMPATIBLE, "%s: a SQLite file, but not a swing-store", s->path);
+        return err_set(e, EXIT_INCOMPATIBLE, "%s: a SQLite file, but not a swing-store",
+                       s->path);
     return check_version(s, e);
 }
 
@@ -223,7 +228,8 @@ static int create_schema(struct store *s, struct err *e)
     if (n < 0) return -1;
     if (n > 0) {
         if (check_schema(s, e) != 0) return -1;
-        n = ask(s, "SELECT (SELECT count(*) FROM kvStore) + (SELECT count(*) FROM bundles)", e);
+        n = ask(s, "SELECT (SELECT count(*) FROM kvStore) + (SELECT count(*) FROM bundles)",
+                e);
         if (n < 0) return -1;
         return n == 0 ? 0 : err_set(e, EXIT_FAILED, "%s: there is a store already", s->dir);
     }
@@ -279,7 +285,8 @@ int store_open(const char *dir, enum store_mode mode, struct store **out, struct
 void store_close(struct store *s)
 {
     if (s == NULL) return;
-    for (int i = 0; i < STMT_COUNT; i++) sqlite3_finalize(s->stmts[i]);
+    for (int i = 0; i < STMT_COUNT; i++)
+        sqlite3_finalize(s->stmts[i]);
     if (s->db != NULL) sqlite3_close(s->db); /* rolls back what is open */
     if (s->lock_fd >= 0) close(s->lock_fd);
     kv_fini(&s->kv);

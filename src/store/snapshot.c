@@ -153,8 +153,8 @@ static int unpack(struct span packed, struct sha256 *hash, snapshot_sink *sink, 
     return rc == Z_STREAM_END ? 0 : err_set(e, EXIT_INTEGRITY, "it does not unzip");
 }
 
-static int read_checked(struct span packed, const char *want, snapshot_sink *sink, void *ctx,
-                        struct err *e)
+static int read_checked(struct span packed, const char *want, snapshot_sink *sink,
+                        void *ctx, struct err *e)
 {
     struct sha256 *hash = sha256_new();
     char got[SHA256_HEX + 1];

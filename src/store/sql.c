@@ -101,8 +101,8 @@ int sql_err(struct store *s, struct err *e, const char *doing)
     int code = sqlite3_errcode(s->db);
     const char *says = sqlite3_errmsg(s->db);
     if ((code & 0xff) == SQLITE_NOTADB) says = "not a SQLite file";
-    return err_set(e, exit_of(code), "%s: %s%s%s", s->path, doing, doing[0] == '\0' ? "" : ": ",
-                   says);
+    return err_set(e, exit_of(code), "%s: %s%s%s", s->path, doing,
+                   doing[0] == '\0' ? "" : ": ", says);
 }
 
 int sql_exec(struct store *s, const char *sql, struct err *e)
@@ -139,15 +139,17 @@ sqlite3_stmt *stmt_take(struct store *s, enum stmt_id id)
 
 void stmt_drop(struct store *s, enum stmt_id id, sqlite3_stmt *st)
 {
-    if (st == s->stmts[id]) stmt_done(st);
-    else sqlite3_finalize(st);
+    if (st == s->stmts[id])
+        stmt_done(st);
+    else
+        sqlite3_finalize(st);
 }
 
 /* Bindings are borrowed: the caller's bytes outlive the step. */
 void bind_text(sqlite3_stmt *st, int at, struct span text)
 {
-    INVARIANT(sqlite3_bind_text64(st, at, text.p == NULL ? "" : text.p, text.n, SQLITE_STATIC,
-                                  SQLITE_UTF8) == SQLITE_OK);
+    INVARIANT(sqlite3_bind_text64(st, at, text.p == NULL ? "" : text.p, text.n,
+                                  SQLITE_STATIC, SQLITE_UTF8) == SQLITE_OK);
 }
 
 void bind_blob(sqlite3_stmt *st, int at, struct span bytes)
@@ -222,7 +224,8 @@ static int begin(struct store *s, struct err *e)
     int64_t now = stmt_row(s, st) ? sqlite3_column_int64(st, 0) : s->data_version;
     stmt_done(st);
     if (now == s->data_version) return 0;
-    return err_set(e, EXIT_BUSY, "%s: another program wrote to it while it was open", s->path);
+    return err_set(e, EXIT_BUSY, "%s: another program wrote to it while it was open",
+                   s->path);
 }
 
 int sql_begin_write(struct store *s, struct err *e)

@@ -32,7 +32,8 @@ void store_start_crank(struct store *s)
 void store_savepoint(struct store *s, enum savepoint sp)
 {
     INVARIANT(s->in_crank && s->points_n < SAVEPOINTS_MAX);
-    for (int i = 0; i < s->points_n; i++) INVARIANT(s->points[i].name != sp);
+    for (int i = 0; i < s->points_n; i++)
+        INVARIANT(s->points[i].name != sp);
     s->points[s->points_n++] = (struct save_point){
         .name = sp,
         .kv_mark = s->kv.undo_n,

@@ -61,7 +61,8 @@ bool store_exists(const char *dir);
  *        EXIT_INCOMPATIBLE  not a swing-store, or of another schema version
  *        EXIT_INTEGRITY     the file is damaged
  * STORE_CREATE takes over tables without a row in them (an interrupted creation). */
-int store_open(const char *dir, enum store_mode mode, struct store **out, struct err *e) MUST_CHECK;
+int store_open(const char *dir, enum store_mode mode, struct store **out,
+               struct err *e) MUST_CHECK;
 void store_close(struct store *s);
 /* call between cranks.  After a failure only store_close is left. */
 int store_commit(struct store *s, struct err *e) MUST_CHECK;

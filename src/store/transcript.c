@@ -18,7 +18,8 @@ void spans_init(struct spans *sp)
 
 void spans_fini(struct spans *sp)
 {
-    for (size_t i = 0; i < sp->map.cap; i++) free(sp->map.slots[i].entry);
+    for (size_t i = 0; i < sp->map.cap; i++)
+        free(sp->map.slots[i].entry);
     map_fini(&sp->map);
     free(sp->dirty);
     free(sp->undo);
@@ -86,7 +87,8 @@ static void set_dirty(struct store *s, struct vat_span *v)
     v->dirty = true;
     if (v->listed) return;
     v->listed = true;
-    sp->dirty = array_room(sp->dirty, sp->dirty_n, &sp->dirty_cap, sizeof(struct vat_span *));
+    sp->dirty =
+        array_room(sp->dirty, sp->dirty_n, &sp->dirty_cap, sizeof(struct vat_span *));
     sp->dirty[sp->dirty_n++] = v;
 }
 
@@ -237,7 +239,8 @@ void transcript_read(struct store *s, struct span vat, uint64_t from, uint64_t t
     bind_text(st, 1, vat);
     bind_u64(st, 2, from > INT64_MAX ? INT64_MAX : from);
     bind_u64(st, 3, to > INT64_MAX ? INT64_MAX : to);
-    while (stmt_row(s, st) && visit(ctx, column_u64(st, 0), column_span(st, 1))) continue;
+    while (stmt_row(s, st) && visit(ctx, column_u64(st, 0), column_span(st, 1)))
+        continue;
     stmt_drop(s, STMT_ITEM_READ, st);
 }
 

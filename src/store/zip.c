@@ -41,7 +41,7 @@ struct zip {
     struct span bytes;
     struct arena arena;
     struct map files;
-    size_t unread; /* files whose content nobody asked for yet */
+    size_t unread;   /* files whose content nobody asked for yet */
     size_t inflated; /* bytes so far */
 };
 
@@ -109,7 +109,8 @@ static int read_entry(struct zip *z, size_t *at, size_t end, struct err *e)
     f->size = u32(central, 24);
     if (read_local(z, central, f, e) != 0) return -1;
     if (u32(central, 38) & ATTRIBUTE_DIRECTORY) return 0;
-    if (map_find(&z->files, name, f->m.hash) != NULL) return bad(e, "two files of one name");
+    if (map_find(&z->files, name, f->m.hash) != NULL)
+        return bad(e, "two files of one name");
     map_insert(&z->files, &f->m);
     z->unread++;
     return 0;
@@ -213,10 +214,12 @@ static int check_modules(struct zip *z, struct span map_text, struct err *e)
     }
     struct jval compartments = json_get(map, "compartments");
     size_t i = 0;
-    for (struct jval c = json_first(compartments); json_type(c) != JSON_NONE; c = json_next(c)) {
+    for (struct jval c = json_first(compartments); json_type(c) != JSON_NONE;
+         c = json_next(c)) {
         struct span name = json_key_at(compartments, i++, &z->arena);
         struct jval modules = json_get(c, "modules");
-        for (struct jval m = json_first(modules); json_type(m) != JSON_NONE; m = json_next(m)) {
+        for (struct jval m = json_first(modules); json_type(m) != JSON_NONE;
+             m = json_next(m)) {
             if (check_module(z, name, m, e) != 0) return -1;
         }
     }
@@ -231,8 +234,9 @@ static int check(struct zip *z, struct span sha512, struct err *e)
     if (get_file(z, SPAN("compartment-map.json"), &map_text, e) != 0) return -1;
     sha512_hex(map_text, got);
     if (!span_is(sha512, got))
-        return err_set(e, EXIT_INTEGRITY, "its compartment map has the hash %.12s…, not %.*s…",
-                       got, (int)(sha512.n < 12 ? sha512.n : 12), sha512.p);
+        return err_set(e, EXIT_INTEGRITY,
+                       "its compartment map has the hash %.12s…, not %.*s…", got,
+                       (int)(sha512.n < 12 ? sha512.n : 12), sha512.p);
     return check_modules(z, map_text, e);
 }
 

@@ -7,10 +7,7 @@ store=$dir/store
 z() { "$zygote" -C "$store" "$@"; }
 
 # STORE SQL: change a store behind the kernel's back.
-sql() {
-    node -e 'new (require("better-sqlite3"))(process.argv[1]).exec(process.argv[2])' \
-        "$1/swingstore.sqlite" "$2"
-}
+sql() { "$build/tests/e2e/sql" "$1" "$2"; }
 
 config() {
     cat >"$dir/config.json" <<EOF
@@ -80,7 +77,7 @@ echo_value '{"@number":"NaN"}'
 echo_value '{"@number":"-Infinity"}'
 echo_value '[{"@undefined":true}]'
 echo_value '{"@undefined":true}' undefined
-echo_value '{"@@ref":1,"@@@x":2}'
+echo_value '{"@@ref":1,"@@@x":2}' '{"@@@x":2,"@@ref":1}'
 expect "a reference comes back" 0 z send alice makeBox 21
 box=$(sed 's/.*"@ref":"\(ko[0-9]*\)".*/\1/' "$out")
 prints "{\"@ref\":\"$box\",\"iface\":\"box\"}"

@@ -5,7 +5,7 @@
 # first.
 
 fork_test_o := $(host_o) $(worker_o) $(kernel_o) $(store_o) $(base_o)
-fork_tests := test_transparency
+fork_tests := test_transparency test_isolation
 
 FORK_PROGRAMS := $(fork_tests:%=$(BUILD)/tests/fork/%)
 FORK_TESTS := $(FORK_PROGRAMS)

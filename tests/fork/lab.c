@@ -241,13 +241,37 @@ const char *lab_take(struct lab *l, kref promise)
     return text;
 }
 
+static void interrupt(struct lab *l)
+{
+    struct err e;
+    uint64_t cranks, max = l->restart_after;
+    l->restart_after = 0;
+    if (kernel_run(l->kernel, max, &cranks, &e) != 0 || store_commit(l->store, &e) != 0) {
+        die("before a restart", &e);
+    }
+    lab_close(l);
+    if (l->restart_forgets) lab_forget_images(l);
+    lab_open(l);
+}
+
 const char *lab_send(struct lab *l, const char *method, const char *args)
 {
     struct err e;
     uint64_t cranks;
     kref promise = lab_queue(l, method, args);
+    if (l->restart_after > 0) interrupt(l);
     if (lab_try_run(l, &cranks, &e) != 0) die(method, &e);
     return lab_take(l, promise);
+}
+
+const char *lab_collect(struct lab *l, const char *method, const char *args)
+{
+    struct err e;
+    uint64_t cranks;
+    const char *answer = lab_send(l, method, args);
+    kernel_reap_all(l->kernel);
+    if (lab_try_run(l, &cranks, &e) != 0) die("collecting", &e);
+    return answer;
 }
 
 void lab_expect_at(struct lab *l, const char *method, const char *args, const char *want,

@@ -27,6 +27,9 @@ struct lab {
     const char *cache;       /* images kept here instead: shared by several labs */
     size_t online_max;
     struct kernel_sink sink;
+    /* may change: the next lab_send commits after so many cranks, reopens, and goes on */
+    uint64_t restart_after;  /* 0: not */
+    bool restart_forgets;    /* the images, in between */
 
     struct arena arena;
     char dir[512];
@@ -64,6 +67,9 @@ const char *lab_take(struct lab *l, kref promise);
     lab_expect_at((l), (method), (args), (want), __FILE__, __LINE__)
 void lab_expect_at(struct lab *l, const char *method, const char *args, const char *want,
                    const char *file, int line);
+
+/* The same, and then every vat brings out its dead. */
+const char *lab_collect(struct lab *l, const char *method, const char *args);
 
 /* The vat called `name`; aborts if there is none. */
 vat_id lab_vat(struct lab *l, const char *name);

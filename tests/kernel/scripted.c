@@ -1,5 +1,6 @@
 #include "scripted.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/hash.h"

@@ -50,7 +50,8 @@ static void keys_and_values(struct store *s)
     double t = now_ns();
     store_start_crank(s);
     store_savepoint(s, SAVEPOINT_START);
-    for (size_t i = 0; i < KEYS; i++) kv_set(s, key(i), SPAN("{\"body\":\"#1\",\"slots\":[]}"));
+    for (size_t i = 0; i < KEYS; i++)
+        kv_set(s, key(i), SPAN("{\"body\":\"#1\",\"slots\":[]}"));
     store_end_crank(s);
     say("kv_set of a new key", now_ns() - t, KEYS);
     t = now_ns();
@@ -58,7 +59,8 @@ static void keys_and_values(struct store *s)
     say("commit, per new key", now_ns() - t, KEYS);
 
     t = now_ns();
-    for (size_t i = 0; i < ROUNDS; i++) kv_get(s, key(i * 7919), &v);
+    for (size_t i = 0; i < ROUNDS; i++)
+        kv_get(s, key(i * 7919), &v);
     say("kv_get, in memory", now_ns() - t, ROUNDS);
 
     t = now_ns();
@@ -76,7 +78,8 @@ static void keys_and_values(struct store *s)
     store_end_crank(s);
 
     t = now_ns();
-    for (size_t i = 0; i < 100000; i++) kv_next_key(s, key(i * 7919), &v);
+    for (size_t i = 0; i < 100000; i++)
+        kv_next_key(s, key(i * 7919), &v);
     say("kv_next_key", now_ns() - t, 100000);
     store_forget(s);
     t = now_ns();
@@ -94,7 +97,8 @@ static void cold_reads(const char *dir)
     struct span v;
     if (store_open(dir, STORE_READONLY, &s, &e) != 0) exit(1);
     double t = now_ns();
-    for (size_t i = 0; i < KEYS; i++) kv_get(s, key(i), &v);
+    for (size_t i = 0; i < KEYS; i++)
+        kv_get(s, key(i), &v);
     say("kv_get, from SQLite", now_ns() - t, KEYS);
     store_close(s);
 }
@@ -103,15 +107,17 @@ static void cold_reads(const char *dir)
 static void crank(struct store *s, size_t i, bool aborted)
 {
     char text[32], h1[SHA256_HEX + 1], h2[SHA256_HEX + 1];
-    static const char item[] = "{\"d\":[\"message\",\"o+0\",{\"methargs\":{\"body\":\"#[\\\"a\\\",[]]\","
-                               "\"slots\":[]},\"result\":\"p-60\"}],\"sc\":[],\"r\":{\"status\":"
-                               "\"ok\",\"metering\":{\"computrons\":39126}}}";
+    static const char item[] =
+        "{\"d\":[\"message\",\"o+0\",{\"methargs\":{\"body\":\"#[\\\"a\\\",[]]\","
+        "\"slots\":[]},\"result\":\"p-60\"}],\"sc\":[],\"r\":{\"status\":"
+        "\"ok\",\"metering\":{\"computrons\":39126}}}";
     struct span v;
     store_start_crank(s);
     store_savepoint(s, SAVEPOINT_START);
     kv_set(s, SPAN("runQueue"), span_of(i % 2 ? "[1,2]" : "[2,3]"));
     store_savepoint(s, SAVEPOINT_DELIVER);
-    for (size_t k = 0; k < 20; k++) kv_get(s, key(i * 31 + k), &v);
+    for (size_t k = 0; k < 20; k++)
+        kv_get(s, key(i * 31 + k), &v);
     for (size_t k = 0; k < 14; k++) {
         snprintf(text, sizeof text, "%zu", i + k);
         kv_set(s, key(i * 31 + k), span_of(text));
@@ -136,13 +142,15 @@ static void cranks(struct store *s)
     }
     say("an empty crank, hashes and all", now_ns() - t, CRANKS);
     t = now_ns();
-    for (size_t i = 0; i < CRANKS; i++) crank(s, i, false);
+    for (size_t i = 0; i < CRANKS; i++)
+        crank(s, i, false);
     say("a delivery: 20 reads, 15 writes, one item", now_ns() - t, CRANKS);
     t = now_ns();
     must_commit(s);
     say("commit of all these, per delivery", now_ns() - t, CRANKS);
     t = now_ns();
-    for (size_t i = 0; i < CRANKS; i++) crank(s, i, true);
+    for (size_t i = 0; i < CRANKS; i++)
+        crank(s, i, true);
     say("the same delivery, aborted", now_ns() - t, CRANKS);
     t = now_ns();
     for (size_t i = 0; i < BLOCKS; i++) {
@@ -166,7 +174,8 @@ static void snapshots(struct store *s)
     struct snapshot_info info;
     struct err e;
     char *heap = calloc(1, BYTES), vat[24];
-    for (size_t i = 0; i < BYTES; i += 8) heap[i] = heap[i + 3] = (char)rng_below(&r, 64);
+    for (size_t i = 0; i < BYTES; i += 8)
+        heap[i] = heap[i + 3] = (char)rng_below(&r, 64);
     double t = now_ns();
     struct snapshot_writer *w = snapshot_begin(s);
     snapshot_write(w, (struct span){ heap, BYTES });
@@ -198,7 +207,8 @@ int main(int argc, char **argv)
     const char *dir = argc > 1 ? argv[1] : mkdtemp(made);
     struct store *s;
     struct err e;
-    for (size_t i = 0; i < KEYS; i++) snprintf(keys[i], sizeof keys[i], "v%zu.c.ko%zu", i % 50, i);
+    for (size_t i = 0; i < KEYS; i++)
+        snprintf(keys[i], sizeof keys[i], "v%zu.c.ko%zu", i % 50, i);
     if (dir == NULL || store_open(dir, STORE_CREATE, &s, &e) != 0) return 1;
     keys_and_values(s);
     cold_reads(dir);

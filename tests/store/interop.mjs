@@ -97,10 +97,10 @@ const agree = async (name, artifactMode) => {
   }
   await store.hostStorage.close();
   const exporter = makeSwingStoreExporter(dir(name), { artifactMode });
+  // It closes the exporter.
   const copy = await importSwingStore(exporter, dir(`${name}-copy`), { artifactMode });
   await copy.hostStorage.commit();
   await copy.hostStorage.close();
-  await exporter.close();
   const keys = text => text.replace(/^(host|local)\..*\n/gm, '');
   assert.equal(keys(ours('dump', dir(`${name}-copy`))), keys(ours('dump', dir(name))));
   fs.rmSync(dir(`${name}-copy`), { recursive: true });
@@ -145,7 +145,7 @@ const writeTheirs = async name => {
 
 // Upstream goes on with a store of shared snapshots: save, replace, stop, delete.
 const goOnShared = async name => {
-  const { kernelStorage, hostStorage, debug } = openSwingStore(dir(name));
+  const { kernelStorage, hostStorage, internal, debug } = openSwingStore(dir(name));
   const { snapStore, transcriptStore } = kernelStorage;
   const blobs = () =>
     debug.getDatabase().prepare('SELECT count(*) FROM snapshotBlobs').pluck().get();
@@ -166,6 +166,16 @@ const goOnShared = async name => {
   assert.equal(blobs(), 0);
   await snapStore.saveSnapshot('v1', 13, [Buffer.from('once more')]);
   snapStore.deleteAllUnusedSnapshots();
+  // As its importer does: a row first, the blob later; and the same row twice is refused.
+  const { importSnapshotRecord, populateSnapshot } = internal.snapStore;
+  const body = Buffer.from('imported');
+  const rec = { vatID: 'v77', snapPos: 3, hash: sha256(body), inUse: 1 };
+  importSnapshotRecord('snapshot.v77.3', JSON.stringify(rec));
+  assert.equal(blobs(), 1);
+  assert.throws(() => importSnapshotRecord('snapshot.v77.3', JSON.stringify(rec)), /UNIQUE/);
+  await populateSnapshot('snapshot.v77.3', () => [body], { artifactMode: 'operational' });
+  assert.equal(blobs(), 2);
+  assert.equal(`${await collect(snapStore.loadSnapshot('v77'))}`, 'imported');
   await hostStorage.commit();
   await hostStorage.close();
   ok(`${name}: swing-store saves, replaces, stops and deletes through the view`);

@@ -20,7 +20,8 @@ static int fail(const struct err *e)
     return 1;
 }
 
-static void save(struct store *s, struct span vat, uint64_t position, unsigned bytes, char fill)
+static void save(struct store *s, struct span vat, uint64_t position, unsigned bytes,
+                 char fill)
 {
     struct snapshot_writer *w = snapshot_begin(s);
     struct buf body = { 0 };
@@ -37,7 +38,8 @@ static int add_bundle(struct store *s, const char *path, struct err *e)
     struct span id;
     FILE *f = fopen(path, "r");
     if (f == NULL) return err_sys(e, "%s", path);
-    for (size_t n = 1; n > 0; text.n += n) n = fread(buf_room(&text, 65536), 1, 65536, f);
+    for (size_t n = 1; n > 0; text.n += n)
+        n = fread(buf_room(&text, 65536), 1, 65536, f);
     fclose(f);
     int rc = bundle_add(s, buf_span(&text), &id, e);
     buf_fini(&text);
@@ -52,8 +54,8 @@ static void write_vats(struct store *s)
         transcript_init(s, vat);
         for (int i = 0; i < 10 + v; i++) {
             char item[64];
-            snprintf(item, sizeof item, "{\"d\":[\"message\",%d],\"sc\":[],\"r\":\"%s\"}", i,
-                     i % 2 ? "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" : "plain");
+            snprintf(item, sizeof item, "{\"d\":[\"message\",%d],\"sc\":[],\"r\":\"%s\"}",
+                     i, i % 2 ? "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" : "plain");
             transcript_add(s, vat, span_of(item));
             if (i == 3 || i == 6) {
                 save(s, vat, (uint64_t)i + 1, 100000, (char)('a' + i));
@@ -98,7 +100,8 @@ static int do_write(const char *dir, char **bundles, struct err *e)
     write_vats(s);
     store_end_crank(s);
     int rc = 0;
-    while (rc == 0 && *bundles != NULL) rc = add_bundle(s, *bundles++, e);
+    while (rc == 0 && *bundles != NULL)
+        rc = add_bundle(s, *bundles++, e);
     if (rc == 0) rc = store_commit(s, e);
     store_close(s);
     return rc;
@@ -145,8 +148,9 @@ static int dump_vat(struct store *s, struct span vat, struct err *e)
     if (!snapshot_info(s, vat, &info)) return 0;
     size_t n = 0;
     if (snapshot_read(s, info.hash, count, &n, e) != 0) return -1;
-    printf("snapshot %.*s %llu %s %llu %zu\n", SPAN_ARG(vat), (unsigned long long)info.position,
-           info.hash, (unsigned long long)info.raw_bytes, n);
+    printf("snapshot %.*s %llu %s %llu %zu\n", SPAN_ARG(vat),
+           (unsigned long long)info.position, info.hash, (unsigned long long)info.raw_bytes,
+           n);
     return 0;
 }
 
@@ -160,7 +164,8 @@ static int do_dump(const char *dir, struct err *e)
         if (kv_get(s, key, &value)) printf("%.*s = %.*s\n", SPAN_ARG(key), SPAN_ARG(value));
     }
     int rc = 0;
-    for (int i = 0; rc == 0 && i < 4; i++) rc = dump_vat(s, span_of(vats[i]), e);
+    for (int i = 0; rc == 0 && i < 4; i++)
+        rc = dump_vat(s, span_of(vats[i]), e);
     store_close(s);
     return rc;
 }
@@ -184,6 +189,7 @@ int main(int argc, char **argv)
     if (argc > 2 && strcmp(argv[1], "write") == 0) rc = do_write(argv[2], argv + 3, &e);
     if (argc == 3 && strcmp(argv[1], "share") == 0) rc = do_share(argv[2], &e);
     if (argc == 3 && strcmp(argv[1], "dump") == 0) rc = do_dump(argv[2], &e);
-    if (argc == 4 && strcmp(argv[1], "unbundle") == 0) rc = do_unbundle(argv[2], argv[3], &e);
+    if (argc == 4 && strcmp(argv[1], "unbundle") == 0)
+        rc = do_unbundle(argv[2], argv[3], &e);
     return rc == 0 ? 0 : fail(&e);
 }

@@ -47,11 +47,20 @@ static void drop(struct disk_file *f)
     *f = (struct disk_file){ 0 };
 }
 
+/* Room doubles: it is to the next power of two. */
+static size_t room(size_t n)
+{
+    size_t r = 4096;
+    while (r <= n)
+        r *= 2;
+    return r;
+}
+
 static void resize(char **p, size_t *n, size_t to)
 {
-    *p = xrealloc(*p, to + 1);
+    if (*p == NULL || room(to) > room(*n)) *p = xrealloc(*p, room(to));
     if (to > *n) memset(*p + *n, 0, to - *n);
-    *n = to;
+    *n = to; /* memory is kept when it shrinks */
 }
 
 static bool step_fails(void)
@@ -84,7 +93,8 @@ static int mem_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 
     struct disk_file *f = ((struct open_file *)base)->file;
     if (step_fails()) return SQLITE_IOERR_WRITE;
     if (frozen) return SQLITE_OK;
-    if ((size_t)at + (size_t)n > f->now_n) resize(&f->now, &f->now_n, (size_t)at + (size_t)n);
+    if ((size_t)at + (size_t)n > f->now_n)
+        resize(&f->now, &f->now_n, (size_t)at + (size_t)n);
     memcpy(f->now + at, from, (size_t)n);
     if ((size_t)at < f->from) f->from = (size_t)at;
     if ((size_t)at + (size_t)n > f->to) f->to = (size_t)at + (size_t)n;
@@ -212,7 +222,8 @@ static int mem_open(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *base,
     base->pMethods = NULL;
     if (f == NULL) {
         if (!(flags & SQLITE_OPEN_CREATE)) return SQLITE_CANTOPEN;
-        for (f = disk; f->name != NULL; f++) assert(f < disk + FILES_MAX - 1);
+        for (f = disk; f->name != NULL; f++)
+            assert(f < disk + FILES_MAX - 1);
         *f = (struct disk_file){ .name = xstrdup(name == NULL ? "" : name),
                                  .from = SIZE_MAX,
                                  .temporary = name == NULL };
@@ -303,7 +314,8 @@ void memvfs_uninstall(void)
 
 void memvfs_clear(void)
 {
-    for (int i = 0; i < FILES_MAX; i++) drop(&disk[i]);
+    for (int i = 0; i < FILES_MAX; i++)
+        drop(&disk[i]);
     frozen = false;
     steps = fail_at = 0;
 }
@@ -321,8 +333,10 @@ static void settle(struct disk_file *f, struct rng *r)
         size_t n = f->safe_n - at < SECTOR ? f->safe_n - at : SECTOR;
         if (at + n > f->now_n || memcmp(f->safe + at, f->now + at, n) == 0) continue;
         unsigned what = (unsigned)rng_below(r, 5);
-        if (what < 2) memcpy(f->safe + at, f->now + at, n);
-        else if (what == 2) rng_bytes(r, f->safe + at, n);
+        if (what < 2)
+            memcpy(f->safe + at, f->now + at, n);
+        else if (what == 2)
+            rng_bytes(r, f->safe + at, n);
     }
     resize(&f->now, &f->now_n, f->safe_n);
     if (f->safe_n > 0) memcpy(f->now, f->safe, f->safe_n);

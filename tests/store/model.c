@@ -13,18 +13,20 @@
 #include "store/transcript.h"
 
 /* In byte order.  One is not hashed; one is a prefix of the next. */
-const char *const KEYS[MODEL_KEYS] = { "a", "aa", "ab", "b", "local.x", "v1.vs.k", "v2", "z" };
+const char *const KEYS[MODEL_KEYS] = {
+    "a", "aa", "ab", "b", "local.x", "v1.vs.k", "v2", "z"
+};
 static const char *const VATS[MODEL_VATS] = { "v1", "v10", "v2" };
 static const char *const BODIES[MODEL_BODIES] = { "", "one body", "another" };
 static const char *const NAMES[OP_COUNT] = {
-    "crank", "mark", "back", "emit", "end",     "commit", "reopen", "crash",
-    "set",   "delete", "get", "next", "init",   "add",    "roll",   "upgrade",
-    "stop",  "wipe", "snap", "unsnap", "sweep", "share",  "clone",
+    "crank", "mark",   "back", "emit",   "end",   "commit", "reopen", "crash",
+    "set",   "delete", "get",  "next",   "init",  "add",    "roll",   "upgrade",
+    "stop",  "wipe",   "snap", "unsnap", "sweep", "share",  "clone",
 };
 static const unsigned ARGS[OP_COUNT] = {
-    [OP_MARK] = 1, [OP_BACK] = 1,   [OP_CRASH] = 1, [OP_SET] = 2,  [OP_DELETE] = 1,
-    [OP_GET] = 1,  [OP_NEXT] = 1,   [OP_INIT] = 1,  [OP_ADD] = 2,  [OP_ROLL] = 1,
-    [OP_STOP] = 1, [OP_UPGRADE] = 1, [OP_WIPE] = 1, [OP_SNAP] = 3, [OP_UNSNAP] = 1,
+    [OP_MARK] = 1,  [OP_BACK] = 1,    [OP_CRASH] = 1, [OP_SET] = 2,  [OP_DELETE] = 1,
+    [OP_GET] = 1,   [OP_NEXT] = 1,    [OP_INIT] = 1,  [OP_ADD] = 2,  [OP_ROLL] = 1,
+    [OP_STOP] = 1,  [OP_UPGRADE] = 1, [OP_WIPE] = 1,  [OP_SNAP] = 3, [OP_UNSNAP] = 1,
     [OP_SWEEP] = 1, [OP_CLONE] = 2,
 };
 /* Arguments are taken modulo these, so that any number means something. */
@@ -50,7 +52,8 @@ static const unsigned BOUNDS[OP_COUNT][3] = {
 
 #define FAIL(r, ...) run_fail((r), __VA_ARGS__)
 
-__attribute__((format(printf, 2, 3))) static bool run_fail(struct run *r, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static bool run_fail(struct run *r, const char *fmt,
+                                                           ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -64,7 +67,8 @@ __attribute__((format(printf, 2, 3))) static bool run_fail(struct run *r, const 
 static void clear_state(struct model_state *st)
 {
     memset(st, 0, sizeof *st);
-    for (int i = 0; i < MODEL_KEYS; i++) st->kv[i] = -1;
+    for (int i = 0; i < MODEL_KEYS; i++)
+        st->kv[i] = -1;
 }
 
 static struct model_span *current(struct model_vat *v)
@@ -120,7 +124,8 @@ static void model_wipe(struct model_vat *v)
 {
     if (v->spans_n == 0) return;
     struct model_span gone = v->spans[--v->spans_n];
-    while (v->items_n > 0 && v->items[v->items_n - 1].position >= gone.start) v->items_n--;
+    while (v->items_n > 0 && v->items[v->items_n - 1].position >= gone.start)
+        v->items_n--;
 }
 
 static void model_unsnap(struct model_vat *v)
@@ -132,7 +137,8 @@ static void model_unsnap(struct model_vat *v)
 static void put_snap(struct model_vat *v, unsigned position, unsigned body)
 {
     unsigned i = 0;
-    while (i < v->snaps_n && v->snaps[i].position < position) i++;
+    while (i < v->snaps_n && v->snaps[i].position < position)
+        i++;
     if (i == v->snaps_n || v->snaps[i].position != position) {
         memmove(&v->snaps[i + 1], &v->snaps[i], (v->snaps_n - i) * sizeof v->snaps[0]);
         v->snaps_n++;
@@ -152,6 +158,7 @@ static int find_mark(const struct run *r, enum savepoint name)
 
 static bool vat_legal(const struct run *r, struct op op)
 {
+    if (op.kind < OP_INIT || op.kind == OP_SHARE) return true; /* op.a is no vat */
     struct model_vat *v = (struct model_vat *)&r->now.vats[op.a];
     switch (op.kind) {
     case OP_INIT: return v->spans_n == 0;
@@ -240,7 +247,8 @@ void run_reset(struct run *r)
     struct err e;
     bool done;
     if (r->in_crank) run_op(r, (struct op){ .kind = OP_END });
-    for (int i = 0; i < MODEL_KEYS; i++) kv_delete(s, span_of(KEYS[i]));
+    for (int i = 0; i < MODEL_KEYS; i++)
+        kv_delete(s, span_of(KEYS[i]));
     kv_delete(s, SPAN("activityhash"));
     for (int i = 0; i < MODEL_VATS; i++) {
         transcript_delete(s, span_of(VATS[i]), UINT64_MAX, &done);
@@ -294,7 +302,8 @@ static bool do_get(struct run *r, unsigned key)
     struct span value = SPAN_NONE;
     bool there = kv_get(r->store, span_of(KEYS[key]), &value);
     int want = r->now.kv[key];
-    if (there != (want >= 0)) return FAIL(r, "get %s: there %d, want %d", KEYS[key], there, want);
+    if (there != (want >= 0))
+        return FAIL(r, "get %s: there %d, want %d", KEYS[key], there, want);
     if (there && !value_is(value, want))
         return FAIL(r, "get %s: %.*s, want %d", KEYS[key], SPAN_ARG(value), want);
     if (there && r->promises_n < PROMISES_MAX) {
@@ -342,7 +351,8 @@ static bool do_emit(struct run *r)
     buf_printf(&r->hashed, "activityhash\n%s\n%s\n", r->now.activityhash, want);
     sha256_hex(buf_span(&r->hashed), want);
     buf_reset(&r->hashed);
-    if (strcmp(activity, want) != 0) return FAIL(r, "activityhash %s, want %s", activity, want);
+    if (strcmp(activity, want) != 0)
+        return FAIL(r, "activityhash %s, want %s", activity, want);
     strcpy(r->now.activityhash, want);
     return true;
 }
@@ -468,7 +478,7 @@ static bool do_deletion(struct run *r, struct op op)
 static bool do_snapshot_op(struct run *r, struct op op)
 {
     struct store *s = r->store;
-    struct model_vat *v = &r->now.vats[op.a];
+    struct model_vat *v = &r->now.vats[op.a]; /* SHARE: whichever */
     switch (op.kind) {
     case OP_SNAP: return do_snap(r, op);
     case OP_UNSNAP:
@@ -630,7 +640,8 @@ void model_dump(const struct model_state *st, struct buf *out)
         }
         if (st->kv[i] >= 0) buf_printf(out, "kv %s %d\n", KEYS[i], st->kv[i]);
     }
-    for (int i = 0; i < MODEL_VATS; i++) dump_vat(&st->vats[i], VATS[i], out, &items, &snaps);
+    for (int i = 0; i < MODEL_VATS; i++)
+        dump_vat(&st->vats[i], VATS[i], out, &items, &snaps);
     buf_put(out, buf_span(&items));
     buf_put(out, buf_span(&snaps));
     buf_fini(&items);
@@ -657,8 +668,8 @@ static const char STRAY[] =
 static sqlite3_stmt *query(struct run *r, int which)
 {
     sqlite3_stmt *st = r->queries[which];
-    if (st == NULL &&
-        sqlite3_prepare_v2(r->store->db, which == 0 ? ROWS : STRAY, -1, &st, NULL) != SQLITE_OK)
+    if (st == NULL && sqlite3_prepare_v2(r->store->db, which == 0 ? ROWS : STRAY, -1, &st,
+                                         NULL) != SQLITE_OK)
         abort();
     return r->queries[which] = st;
 }
@@ -698,7 +709,8 @@ void op_print(struct op op, FILE *f)
     if (op.kind == OP_MARK || op.kind == OP_BACK)
         fprintf(f, " %s", op.a == SAVEPOINT_START ? "start" : "deliver");
     else
-        for (unsigned i = 0; i < ARGS[op.kind]; i++) fprintf(f, " %u", args[i]);
+        for (unsigned i = 0; i < ARGS[op.kind]; i++)
+            fprintf(f, " %u", args[i]);
     fprintf(f, "\n");
 }
 

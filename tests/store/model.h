@@ -21,10 +21,29 @@
 #include "store/store.h"
 
 enum op_kind {
-    OP_CRANK, OP_MARK, OP_BACK, OP_EMIT, OP_END, OP_COMMIT, OP_REOPEN, OP_CRASH,
-    OP_SET, OP_DELETE, OP_GET, OP_NEXT,
-    OP_INIT, OP_ADD, OP_ROLL, OP_UPGRADE, OP_STOP, OP_WIPE,
-    OP_SNAP, OP_UNSNAP, OP_SWEEP, OP_SHARE, OP_CLONE,
+    OP_CRANK,
+    OP_MARK,
+    OP_BACK,
+    OP_EMIT,
+    OP_END,
+    OP_COMMIT,
+    OP_REOPEN,
+    OP_CRASH,
+    OP_SET,
+    OP_DELETE,
+    OP_GET,
+    OP_NEXT,
+    OP_INIT,
+    OP_ADD,
+    OP_ROLL,
+    OP_UPGRADE,
+    OP_STOP,
+    OP_WIPE,
+    OP_SNAP,
+    OP_UNSNAP,
+    OP_SWEEP,
+    OP_SHARE,
+    OP_CLONE,
     OP_COUNT,
 };
 
@@ -33,7 +52,13 @@ struct op {
     unsigned a, b, c;
 };
 
-enum { MODEL_KEYS = 8, MODEL_VATS = 3, MODEL_ROWS = 12, MODEL_ITEMS = 40, MODEL_BODIES = 3 };
+enum {
+    MODEL_KEYS = 8,
+    MODEL_VATS = 3,
+    MODEL_ROWS = 12,
+    MODEL_ITEMS = 40,
+    MODEL_BODIES = 3
+};
 extern const char *const KEYS[MODEL_KEYS];
 
 struct model_span {
@@ -82,7 +107,7 @@ struct run {
     } promises[PROMISES_MAX];
     unsigned promises_n;
     void *queries[2]; /* prepared, for run_check_rows */
-    char why[8192]; /* of a failure */
+    char why[8192];   /* of a failure */
 };
 
 /* A fresh store in `dir` (run_start) and its end. */

@@ -12,7 +12,8 @@
 
 static void le(struct buf *b, uint32_t n, int bytes)
 {
-    for (int i = 0; i < bytes; i++) buf_putc(b, (char)(n >> 8 * i & 255));
+    for (int i = 0; i < bytes; i++, n >>= 8)
+        buf_putc(b, (char)(n & 255));
 }
 
 struct file {
@@ -43,7 +44,7 @@ static void common(struct buf *b, const struct file *f, struct span packed)
     le(b, 10, 2);
     le(b, 0, 2);
     le(b, f->deflated ? 8 : 0, 2);
-    le(b, 0x21, 4);
+    le(b, 0x21, 4); /* time and date */
     le(b, (uint32_t)crc32_z(0, (const Bytef *)f->content.p, f->content.n), 4);
     le(b, (uint32_t)packed.n, 4);
     le(b, (uint32_t)f->content.n, 4);
@@ -109,12 +110,13 @@ static const char MODULE[] = "export const buildRootObject = () => {};";
 /* A compartment map that names a/main.js with this hash. */
 static void map_of(struct buf *map, const char *module_sha512)
 {
-    buf_printf(map,
-               "{\"tags\":[],\"entry\":{\"compartment\":\"a\",\"module\":\"./main.js\"},"
-               "\"compartments\":{\"a\":{\"name\":\"a\",\"label\":\"a\",\"modules\":{"
-               "\"./main.js\":{\"location\":\"main.js\",\"parser\":\"mjs\",\"sha512\":\"%s\"},"
-               "\"other\":{\"compartment\":\"a\",\"module\":\"./main.js\"}}}}}",
-               module_sha512);
+    buf_printf(
+        map,
+        "{\"tags\":[],\"entry\":{\"compartment\":\"a\",\"module\":\"./main.js\"},"
+        "\"compartments\":{\"a\":{\"name\":\"a\",\"label\":\"a\",\"modules\":{"
+        "\"./main.js\":{\"location\":\"main.js\",\"parser\":\"mjs\",\"sha512\":\"%s\"},"
+        "\"other\":{\"compartment\":\"a\",\"module\":\"./main.js\"}}}}}",
+        module_sha512);
 }
 
 struct sample {
@@ -150,7 +152,8 @@ static struct store *fresh(void)
     return s;
 }
 
-static void refused(struct store *s, struct span json, enum exit_code code, const char *says)
+static void refused(struct store *s, struct span json, enum exit_code code,
+                    const char *says)
 {
     struct span id = SPAN("untouched");
     struct err e = { 0 };
@@ -183,8 +186,10 @@ static void round_trip(bool deflated)
         assert_span_is(span_from(id, 3), m.sha512);
         assert_true(bundle_has(s, id));
     }
-    buf_printf(&want, "{\"moduleFormat\":\"endoZipBase64\",\"endoZipBase64Sha512\":\"%s\","
-                      "\"endoZipBase64\":\"", m.sha512);
+    buf_printf(&want,
+               "{\"moduleFormat\":\"endoZipBase64\",\"endoZipBase64Sha512\":\"%s\","
+               "\"endoZipBase64\":\"",
+               m.sha512);
     put_base64(&want, buf_span(&m.zip));
     buf_puts(&want, "\"}");
     comes_back(s, id, buf_span(&want));
@@ -225,7 +230,8 @@ TEST(what_is_not_a_bundle)
     struct err e = { 0 };
     refused(s, SPAN("{\"moduleFormat\":\"getExport\",\"source\":\"\"}"), EXIT_INCOMPATIBLE,
             "'getExport'");
-    refused(s, SPAN("{\"moduleFormat\":\"endoScript\"}"), EXIT_INCOMPATIBLE, "'endoScript'");
+    refused(s, SPAN("{\"moduleFormat\":\"endoScript\"}"), EXIT_INCOMPATIBLE,
+            "'endoScript'");
     refused(s, SPAN("{}"), EXIT_INCOMPATIBLE, "no moduleFormat");
     refused(s, SPAN("[1]"), EXIT_INCOMPATIBLE, "no moduleFormat");
     refused(s, SPAN("{\"moduleFormat\":"), EXIT_USAGE, "bundle: ");
@@ -239,8 +245,9 @@ TEST(what_is_not_a_bundle)
 
 TEST(bad_base64)
 {
-    static const char *const bad[] = { "A", "AA", "AAA", "AAAA=", "A===", "AA=A", "AB==", "AAF=",
-                                       "AA A", "AAA\\n", "AA-_", "====", "AAAA\\u00e9" };
+    static const char *const bad[] = { "A",    "AA",   "AAA",        "AAAA=", "A===",
+                                       "AA=A", "AB==", "AAF=",       "AA A",  "AAA\\n",
+                                       "AA-_", "====", "AAAA\\u00e9" };
     struct store *s = fresh();
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct buf json = { 0 };
@@ -254,8 +261,8 @@ TEST(bad_base64)
     store_close(s);
 }
 
-static void refuse_zip(struct store *s, const struct file *files, size_t n, const char *sha512,
-                       const char *says)
+static void refuse_zip(struct store *s, const struct file *files, size_t n,
+                       const char *sha512, const char *says)
 {
     struct buf zip = { 0 }, json = { 0 };
     make_zip(&zip, files, n);
@@ -291,7 +298,8 @@ TEST(contents_that_lie)
     refuse_zip(s, (struct file[]){ map2, module }, 2, map2_hash, "module a/main.js");
     struct file not_json = { "compartment-map.json", SPAN("{"), false };
     sha512_hex(not_json.content, map2_hash);
-    refuse_zip(s, (struct file[]){ not_json, module }, 2, map2_hash, "compartment-map.json");
+    refuse_zip(s, (struct file[]){ not_json, module }, 2, map2_hash,
+               "compartment-map.json");
     free_sample(&m);
     store_close(s);
 }
@@ -378,9 +386,11 @@ TEST(the_zcf_bundle_is_taken)
     struct span id;
     struct err e = { 0 };
     static const char prefix[] = "export default ";
-    if (!read_file("node_modules/@agoric/zoe/bundles/bundle-contractFacet.js", &text)) skip();
+    if (!read_file("node_modules/@agoric/zoe/bundles/bundle-contractFacet.js", &text))
+        skip();
     struct span json = span_from(buf_span(&text), sizeof prefix - 1);
-    while (json.n > 0 && json.p[json.n - 1] != '}') json.n--;
+    while (json.n > 0 && json.p[json.n - 1] != '}')
+        json.n--;
     struct store *s = fresh();
     if (bundle_add(s, json, &id, &e) != 0) fail_msg("%s", e.text);
     assert_true(bundle_has(s, id));

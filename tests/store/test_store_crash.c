@@ -60,15 +60,15 @@ static void empty_dir(void)
 
 /* Two blocks of two cranks, a fork in the second one, and a half block. */
 static const char *const STORY[] = {
-    "set 0 1",   "init 0",       "commit",    "crank",        "mark start", "set 2 5",
-    "add 0 1",   "mark deliver", "set 0 2",   "add 0 2",      "snap 0 2 1", "next 8",
-    "back deliver", "set 3 9",   "emit",      "end",          "crank",      "mark start",
-    "delete 0",  "add 0 3",      "roll 0",    "snap 0 3 1",   "emit",       "end",
-    "commit",    "crank",        "mark start", "share",       "clone 0 1",  "init 1",
-    "add 1 7",   "set 7 1",      "emit",      "end",          "crank",      "mark start",
-    "unsnap 0",  "sweep 0",      "wipe 0",    "next 8",       "back start", "end",
-    "commit",    "set 0 3",      "upgrade 0", "snap 1 4 2",   "crank",      "mark start",
-    "add 1 8",   "emit",
+    "set 0 1",      "init 0",       "commit",     "crank",      "mark start", "set 2 5",
+    "add 0 1",      "mark deliver", "set 0 2",    "add 0 2",    "snap 0 2 1", "next 8",
+    "back deliver", "set 3 9",      "emit",       "end",        "crank",      "mark start",
+    "delete 0",     "add 0 3",      "roll 0",     "snap 0 3 1", "emit",       "end",
+    "commit",       "crank",        "mark start", "share",      "clone 0 1",  "init 1",
+    "add 1 7",      "set 7 1",      "emit",       "end",        "crank",      "mark start",
+    "unsnap 0",     "sweep 0",      "wipe 0",     "next 8",     "back start", "end",
+    "commit",       "set 0 3",      "upgrade 0",  "snap 1 4 2", "crank",      "mark start",
+    "add 1 8",      "emit",
 };
 enum { STORY_STEPS = sizeof STORY / sizeof STORY[0] };
 
@@ -128,7 +128,8 @@ static void die_before(unsigned k)
 {
     struct run *r = calloc(1, sizeof *r);
     begin(r);
-    for (unsigned i = 0; i < k; i++) step(r, parsed(STORY[i]));
+    for (unsigned i = 0; i < k; i++)
+        step(r, parsed(STORY[i]));
     raise(SIGKILL);
 }
 
@@ -157,8 +158,9 @@ static void run_for_ever(uint64_t seed)
     struct rng rng = rng_new(seed);
     begin(r);
     for (;;) {
-        struct op op = { (enum op_kind)rng_below(&rng, OP_COUNT), (unsigned)rng_below(&rng, 99),
-                         (unsigned)rng_below(&rng, 99), (unsigned)rng_below(&rng, 99) };
+        struct op op = { (enum op_kind)rng_below(&rng, OP_COUNT),
+                         (unsigned)rng_below(&rng, 99), (unsigned)rng_below(&rng, 99),
+                         (unsigned)rng_below(&rng, 99) };
         if (op.kind != OP_CRASH && op.kind != OP_REOPEN) step(r, op);
     }
 }
@@ -172,7 +174,8 @@ TEST(killed_at_a_random_moment)
         told->committed.activityhash[0] = 'x'; /* until the child has begun */
         pid_t child = fork();
         if (child == 0) run_for_ever(seed);
-        while (*(volatile char *)told->committed.activityhash == 'x') usleep(200);
+        while (*(volatile char *)told->committed.activityhash == 'x')
+            usleep(200);
         usleep((useconds_t)rng_below(&rng, 20000));
         kill(child, SIGKILL);
         reap(child, i);
@@ -259,7 +262,8 @@ TEST(the_disk_fails_in_mid_crank)
     }
     close(fds[1]);
     size_t n = 0;
-    for (ssize_t got; (got = read(fds[0], line + n, sizeof line - 1 - n)) > 0;) n += (size_t)got;
+    for (ssize_t got; (got = read(fds[0], line + n, sizeof line - 1 - n)) > 0;)
+        n += (size_t)got;
     close(fds[0]);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(WEXITSTATUS(status), EXIT_FAILED);
@@ -271,7 +275,8 @@ TEST(the_disk_fails_in_mid_crank)
 
 int main(void)
 {
-    told = mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    told =
+        mmap(NULL, sizeof *told, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (told == MAP_FAILED) return 2;
     const struct CMUnitTest tests[] = {
         ON_DISK(killed_before_each_step),

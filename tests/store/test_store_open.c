@@ -63,11 +63,11 @@ static void set(struct store *s, const char *key, const char *value)
 
 /* -- hashes --------------------------------------------------------------------- */
 
-#define STATS_ZERO                                                                           \
-    "{\"runQueueLength\":0,\"runQueueLengthUp\":0,\"runQueueLengthDown\":0,"                   \
-    "\"runQueueLengthMax\":0,\"acceptanceQueueLength\":0,\"acceptanceQueueLengthUp\":0,"       \
-    "\"acceptanceQueueLengthDown\":0,\"acceptanceQueueLengthMax\":0,"                          \
-    "\"promiseQueuesLength\":0,\"promiseQueuesLengthUp\":0,"                                   \
+#define STATS_ZERO                                                                       \
+    "{\"runQueueLength\":0,\"runQueueLengthUp\":0,\"runQueueLengthDown\":0,"             \
+    "\"runQueueLengthMax\":0,\"acceptanceQueueLength\":0,\"acceptanceQueueLengthUp\":0," \
+    "\"acceptanceQueueLengthDown\":0,\"acceptanceQueueLengthMax\":0,"                    \
+    "\"promiseQueuesLength\":0,\"promiseQueuesLengthUp\":0,"                             \
     "\"promiseQueuesLengthDown\":0,\"promiseQueuesLengthMax\":0}"
 
 static const char *const INITIAL[][2] = {
@@ -141,7 +141,8 @@ TEST(a_long_value_is_hashed_whole)
     char crank[SHA256_HEX + 1], activity[SHA256_HEX + 1], want[SHA256_HEX + 1];
     struct store *s = opened(NULL, STORE_CREATE);
     struct buf value = { 0 }, text = { 0 };
-    for (int i = 0; i < 100000; i++) buf_putc(&value, (char)('a' + i % 26));
+    for (int i = 0; i < 100000; i++)
+        buf_putc(&value, (char)('a' + i % 26));
     set(s, "k", "v");
     kv_set(s, SPAN("k"), buf_span(&value));
     kv_set(s, SPAN("k"), SPAN(""));

@@ -28,7 +28,8 @@ static char dir[] = "/tmp/zygote-ops-XXXXXX";
 static int failed(const struct run *r, const struct script *sc)
 {
     fprintf(stderr, "store and model disagree: %s\n# the script:\n", r->why);
-    for (unsigned i = 0; i < sc->n; i++) op_print(sc->ops[i], stderr);
+    for (unsigned i = 0; i < sc->n; i++)
+        op_print(sc->ops[i], stderr);
     return 1;
 }
 
@@ -40,27 +41,51 @@ static bool say(struct run *r, struct script *sc, struct op op)
 
 /* -- exhaustive ----------------------------------------------------------------- */
 
-#define MARK_START   { OP_MARK, SAVEPOINT_START, 0, 0 }
-#define MARK_DELIVER { OP_MARK, SAVEPOINT_DELIVER, 0, 0 }
-#define BACK_START   { OP_BACK, SAVEPOINT_START, 0, 0 }
-#define BACK_DELIVER { OP_BACK, SAVEPOINT_DELIVER, 0, 0 }
+#define MARK_START                     \
+    {                                  \
+        OP_MARK, SAVEPOINT_START, 0, 0 \
+    }
+#define MARK_DELIVER                     \
+    {                                    \
+        OP_MARK, SAVEPOINT_DELIVER, 0, 0 \
+    }
+#define BACK_START                     \
+    {                                  \
+        OP_BACK, SAVEPOINT_START, 0, 0 \
+    }
+#define BACK_DELIVER                     \
+    {                                    \
+        OP_BACK, SAVEPOINT_DELIVER, 0, 0 \
+    }
 
 /* "a" (0) is committed at first, "ab" (2) is not there. */
 static const struct op KV_OPS[] = {
-    { OP_SET, 0, 1, 0 }, { OP_SET, 0, 2, 0 },          { OP_SET, 2, 3, 0 }, { OP_DELETE, 0, 0, 0 },
-    { OP_GET, 0, 0, 0 }, { OP_NEXT, MODEL_KEYS, 0, 0 }, MARK_DELIVER,        BACK_DELIVER,
-    BACK_START,          { OP_CRANK, 0, 0, 0 },         { OP_END, 0, 0, 0 }, MARK_START,
+    { OP_SET, 0, 1, 0 },    { OP_SET, 0, 2, 0 }, { OP_SET, 2, 3, 0 },
+    { OP_DELETE, 0, 0, 0 }, { OP_GET, 0, 0, 0 }, { OP_NEXT, MODEL_KEYS, 0, 0 },
+    MARK_DELIVER,           BACK_DELIVER,        BACK_START,
+    { OP_CRANK, 0, 0, 0 },  { OP_END, 0, 0, 0 }, MARK_START,
     { OP_COMMIT, 0, 0, 0 },
 };
 static const struct op ROW_OPS[] = {
-    { OP_ADD, 0, 1, 0 },    { OP_ROLL, 0, 0, 0 },  { OP_STOP, 0, 0, 0 }, { OP_WIPE, 0, 0, 0 },
-    { OP_SNAP, 0, 1, 1 },   { OP_SNAP, 0, 2, 1 },  { OP_UNSNAP, 0, 0, 0 }, { OP_CLONE, 0, 1, 0 },
-    { OP_SWEEP, 0, 0, 0 },  { OP_SWEEP, 1, 0, 0 }, MARK_DELIVER,         BACK_DELIVER,
-    BACK_START,             { OP_END, 0, 0, 0 },   { OP_COMMIT, 0, 0, 0 },
+    { OP_ADD, 0, 1, 0 },
+    { OP_ROLL, 0, 0, 0 },
+    { OP_STOP, 0, 0, 0 },
+    { OP_WIPE, 0, 0, 0 },
+    { OP_SNAP, 0, 1, 1 },
+    { OP_SNAP, 0, 2, 1 },
+    { OP_UNSNAP, 0, 0, 0 },
+    { OP_CLONE, 0, 1, 0 },
+    { OP_SWEEP, 0, 0, 0 },
+    { OP_SWEEP, 1, 0, 0 },
+    MARK_DELIVER,
+    BACK_DELIVER,
+    BACK_START,
+    { OP_END, 0, 0, 0 },
+    { OP_COMMIT, 0, 0, 0 },
 };
-static const struct op CLOSING[] = {
-    { OP_EMIT, 0, 0, 0 }, { OP_END, 0, 0, 0 }, { OP_COMMIT, 0, 0, 0 }
-};
+static const struct op CLOSING[] = { { OP_EMIT, 0, 0, 0 },
+                                     { OP_END, 0, 0, 0 },
+                                     { OP_COMMIT, 0, 0, 0 } };
 
 /* One script: choose `length` operations among the legal ones, then close and compare. */
 static int one_case(struct run *r, struct gen *g, const struct op *ops, unsigned ops_n,
@@ -69,7 +94,8 @@ static int one_case(struct run *r, struct gen *g, const struct op *ops, unsigned
     struct script sc = { .n = 0 };
     run_reset(r);
     bool ok = true;
-    for (unsigned i = 0; ok && i < opening_n; i++) ok = say(r, &sc, opening[i]);
+    for (unsigned i = 0; ok && i < opening_n; i++)
+        ok = say(r, &sc, opening[i]);
     for (unsigned i = 0; ok && i < length; i++) {
         unsigned legal[32], n = 0;
         for (unsigned k = 0; k < ops_n; k++) {
@@ -106,14 +132,16 @@ static int every_case(const char *what, const struct op *ops, unsigned ops_n,
 /* How many of the two failed. */
 static int exhaustive(void)
 {
-    static const struct op kv_opening[] = { { OP_SET, 0, 1, 0 },
-                                            { OP_COMMIT, 0, 0, 0 },
-                                            { OP_CRANK, 0, 0, 0 },
-                                            MARK_START };
-    static const struct op row_opening[] = {
-        { OP_SHARE, 0, 0, 0 }, { OP_INIT, 0, 0, 0 },  { OP_ADD, 0, 7, 0 }, { OP_SNAP, 0, 1, 1 },
-        { OP_COMMIT, 0, 0, 0 }, { OP_CRANK, 0, 0, 0 }, MARK_START
+    static const struct op kv_opening[] = {
+        { OP_SET, 0, 1, 0 }, { OP_COMMIT, 0, 0, 0 }, { OP_CRANK, 0, 0, 0 }, MARK_START
     };
+    static const struct op row_opening[] = { { OP_SHARE, 0, 0, 0 },
+                                             { OP_INIT, 0, 0, 0 },
+                                             { OP_ADD, 0, 7, 0 },
+                                             { OP_SNAP, 0, 1, 1 },
+                                             { OP_COMMIT, 0, 0, 0 },
+                                             { OP_CRANK, 0, 0, 0 },
+                                             MARK_START };
     return every_case("keys and savepoints", KV_OPS, COUNT(KV_OPS), kv_opening,
                       COUNT(kv_opening), 5) +
            every_case("rows and savepoints", ROW_OPS, COUNT(ROW_OPS), row_opening,
@@ -126,7 +154,8 @@ static int exhaustive(void)
 static struct op random_op(struct rng *rng, uint32_t off)
 {
     struct op op;
-    do op.kind = (enum op_kind)rng_below(rng, OP_COUNT);
+    do
+        op.kind = (enum op_kind)rng_below(rng, OP_COUNT);
     while (off >> op.kind & 1 ||
            ((op.kind == OP_REOPEN || op.kind == OP_CRASH) && !rng_chance(rng, 1, 6)));
     op.a = (unsigned)rng_below(rng, 1U << 30);
@@ -141,7 +170,8 @@ static int one_random(struct rng *rng)
     struct script sc = { .n = 0 };
     uint32_t off = (uint32_t)rng_u64(rng) & (uint32_t)rng_u64(rng);
     unsigned length = (unsigned)rng_range(rng, 10, 120);
-    off &= ~(1U << OP_CRANK | 1U << OP_MARK | 1U << OP_BACK | 1U << OP_END | 1U << OP_COMMIT);
+    off &=
+        ~(1U << OP_CRANK | 1U << OP_MARK | 1U << OP_BACK | 1U << OP_END | 1U << OP_COMMIT);
     memvfs_clear();
     run_start(r, dir);
     bool ok = true;

@@ -10,6 +10,7 @@ export const buildRootObject = () => {
     let service;
     const vats = new Map(); // name -> { root, adminNode, zygote }
     const things = new Map();
+    const former = []; // what had a name before; held until release()
     const heard = []; // what vats told the listener
 
     const vat = name => vats.get(name) || Fail`no vat is called ${q(name)}`;
@@ -28,6 +29,7 @@ export const buildRootObject = () => {
     const ask = async (name, method, ...args) => {
         const answer = await E(thing(`${name}.root`))[method](...args.map(meant));
         if (passStyleOf(answer) === 'remotable') {
+            former.push(things.get(`${name}.${method}`));
             things.set(`${name}.${method}`, answer);
             return `${name}.${method}`;
         }
@@ -116,10 +118,12 @@ export const buildRootObject = () => {
                         return words.length;
                     },
                     name: () => name,
+                    never: () => new Promise(() => {}),
                 }),
             );
             return name;
         },
+        release: () => former.splice(0, former.length).length,
         heard: () => harden([...heard]),
         forget(...names) {
             for (const name of names) {

@@ -120,7 +120,7 @@ export const buildRootObject = (_vatPowers, vatParameters = {}, baggage) => {
             log.push(`${words} -> ${answer}`);
             return `${words}`;
         },
-        // a promise inside, one across, one watched by nobody
+        // promises of its own
         async turns(n) {
             let sum = 0;
             for (let i = 0; i < n; i += 1) {
@@ -129,6 +129,11 @@ export const buildRootObject = (_vatPowers, vatParameters = {}, baggage) => {
             }
             heap += sum;
             return read();
+        },
+        // waits for an answer that does not come
+        hang(label) {
+            void E(kept.get(label)).never();
+            return 'hung';
         },
         // exports
         purse: () => makePurse(heap),

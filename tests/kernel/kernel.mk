@@ -1,0 +1,15 @@
+# kernel.mk -- tests of src/kernel over scripted vats: no worker process.  Included by the top
+# Makefile after tests/unit/unit.mk, which has the rules for $(BUILD)/tests objects and
+# unit_link.
+#
+# KERNEL_TESTS is for tests/run.sh; KERNEL_PROGRAMS is what must be built first.
+
+kernel_needs := $(BASE:%=base/%) $(STORE:%=store/%) $(KERNEL:%=kernel/%)
+kernel_world := $(BUILD)/tests/kernel/world.o $(BUILD)/tests/kernel/scripted.o
+kernel_tests := test_faults
+
+KERNEL_PROGRAMS := $(kernel_tests:%=$(BUILD)/tests/kernel/%)
+KERNEL_TESTS := $(KERNEL_PROGRAMS)
+
+$(foreach t,$(kernel_tests),$(eval $(call unit_link,kernel/$(t),$(kernel_needs),\
+	$(kernel_world) -lcmocka $(LIBS))))

@@ -105,8 +105,8 @@ bool command_takes(const struct command *c, enum option_id id);
 /* Fill in what was asked for.  `command` stays NULL if no verb was given. */
 int cli_parse(struct cli *c, int argc, char **argv, struct err *e) MUST_CHECK;
 /* A whole number given as an option's value; `otherwise` if it was not given. */
-int cli_number(const struct cli *c, enum option_id id, uint64_t least, uint64_t otherwise,
-               uint64_t *out, struct err *e) MUST_CHECK;
+int cli_number(const struct cli *c, enum option_id id, uint64_t least, uint64_t most,
+               uint64_t otherwise, uint64_t *out, struct err *e) MUST_CHECK;
 
 /* -- help (help.c, complete.c) ----------------------------------------------------- */
 

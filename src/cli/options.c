@@ -220,15 +220,17 @@ int cli_parse(struct cli *c, int argc, char **argv, struct err *e)
     return 0;
 }
 
-int cli_number(const struct cli *c, enum option_id id, uint64_t least, uint64_t otherwise,
-               uint64_t *out, struct err *e)
+int cli_number(const struct cli *c, enum option_id id, uint64_t least, uint64_t most,
+               uint64_t otherwise, uint64_t *out, struct err *e)
 {
     uint64_t n = otherwise;
-    const char *text = c->value[id];
+    const char *text = c->value[id], *name = option_find(id)->name;
     if (text != NULL && (!span_u64(span_of(text), &n) || n < least))
         return err_set(e, EXIT_USAGE,
-                       "--%s must be a whole number, %" PRIu64 " or more, not %s",
-                       option_find(id)->name, least, text[0] == '\0' ? "\"\"" : text);
+                       "--%s must be a whole number, %" PRIu64 " or more, not %s", name,
+                       least, text[0] == '\0' ? "\"\"" : text);
+    if (n > most)
+        return err_set(e, EXIT_USAGE, "--%s must be at most %" PRIu64, name, most);
     *out = n;
     return 0;
 }

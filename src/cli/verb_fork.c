@@ -5,6 +5,8 @@
 #include "cli/out.h"
 #include "cli/session.h"
 
+enum { FORKS_MAX = 1000000 }; /* in one command: their IDs are kept to be printed */
+
 struct child {
     vat_id vat;
     struct span name;
@@ -182,7 +184,7 @@ static void print_table(struct cli *c, const struct forking *f)
 int verb_fork(struct cli *c, struct err *e)
 {
     struct forking f = { .cli = c };
-    if (cli_number(c, OPT_COUNT, 1, 1, &f.wanted, e) != 0 ||
+    if (cli_number(c, OPT_COUNT, 1, FORKS_MAX, 1, &f.wanted, e) != 0 ||
         session_open(&f.s, c, CONTROLLER_WRITE, e) != 0)
         return -1;
     f.s.notes_verbose = true;

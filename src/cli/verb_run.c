@@ -15,15 +15,14 @@ static int create(struct cli *c, struct config *config, struct err *e)
 {
     struct config_options o = { .argc = c->operand_count - 1, .argv = c->operands + 1 };
     kref bootstrap;
-    if (controller_exists(c->dir)) {
-        c->hint = "run it with `zygote run`, or choose another place with -C";
-        return err_set(e, EXIT_FAILED, "%s: there is a store already", c->dir);
-    }
     if (paths_bundles(&c->arena, &o.bundles_dir, e) != 0 ||
-        config_load(&c->arena, c->operands[0], &o, config, e) != 0 ||
-        controller_create(c->dir, config, &bootstrap, e) != 0)
+        config_load(&c->arena, c->operands[0], &o, config, e) != 0)
         return -1;
-    return 0;
+    if (controller_create(c->dir, config, &bootstrap, e) == 0)
+        return 0;
+    if (e->exit == EXIT_FAILED && controller_exists(c->dir))
+        c->hint = "run it with `zygote run`, or choose another place with -C";
+    return -1;
 }
 
 int verb_init(struct cli *c, struct err *e)
@@ -145,7 +144,7 @@ int verb_run(struct cli *c, struct err *e)
     struct outcome o = { 0 };
     uint64_t max;
     bool existed = controller_exists(c->dir);
-    if (cli_number(c, OPT_CRANKS, 1, 0, &max, e) != 0)
+    if (cli_number(c, OPT_CRANKS, 1, INT64_MAX, 0, &max, e) != 0)
         return -1;
     if (!existed && c->operand_count > 0 && create(c, &config, e) != 0)
         return -1;

@@ -377,6 +377,8 @@ static int keep_or_undo(struct kernel *k, const struct crank_result *r, struct e
         return r->delivered ? warehouse_snapshot(k, r->vat, 0, NULL, NULL, e) : 0;
     }
     kernel_rollback(k, r->consume ? SAVEPOINT_DELIVER : SAVEPOINT_START);
+    /* What follows may panic, and is then undone in its turn. */
+    if (!r->consume) store_savepoint(k->store, SAVEPOINT_START);
     for (size_t i = 0; i < r->release_count; i++) ref_dec(k, r->release[i], REF_NORMAL);
     return 0;
 }

@@ -2,6 +2,7 @@
 
 #include "kernel/clist.h"
 #include "kernel/delivery.h"
+#include "kernel/external.h"
 #include "kernel/gc.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
@@ -361,6 +362,7 @@ static void report_child(struct clone *c, struct crank_result *out)
     }
     if (c->r->options.host) { /* nobody else would hold them */
         if (c->root.kind != KREF_INVALID) object_pin(k, c->root);
+        for (size_t i = 0; i < c->r->count; i++) external_hold(k, new_name(c, c->r->oldrefs[i]));
         return;
     }
     struct span keys[] = { SPAN("newrefs"), SPAN("rootObject") };

@@ -62,6 +62,8 @@ expect "not a number" 2 "$zygote" run --cranks many
 says "--cranks must be a whole number, 1 or more, not many"
 expect "zero children" 2 "$zygote" fork v1 -n 0
 says "--count must be a whole number"
+expect "too many children" 2 "$zygote" fork v1 -n 1000001
+says "--count must be at most 1000000"
 expect "json and plain" 2 "$zygote" --json --plain ps
 json stderr 'v.error.exit === 2'
 expect "unknown verb under --json" 2 "$zygote" sned --json

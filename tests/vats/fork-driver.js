@@ -98,17 +98,6 @@ export const buildRootObject = () => {
             return harden(answers);
         },
         tell: (name, method, ...args) => E(thing(name))[method](...args.map(meant)),
-        // Two messages with a fork in between, all queued in one turn.
-        async around(parent, child, method, before, after) {
-            const { root, adminNode } = vat(parent);
-            const first = E(root)[method](before);
-            const forked = E(adminNode).fork([], harden({ name: child }));
-            const second = E(root)[method](after);
-            const [answer] = await Promise.all([forked, first, second]);
-            place(child, answer);
-            return Promise.all([first, second]);
-        },
-
         make(name) {
             things.set(
                 name,

@@ -13,7 +13,7 @@ include tests/conformance/conformance.mk
 -include tests/e2e/e2e.mk
 
 CHECK_PROGRAMS := $(UNIT_PROGRAMS) $(MARSHAL_PROGRAMS) $(KERNEL_PROGRAMS) $(STORE_PROGRAMS) \
-	$(worker_test_programs) $(ENGINE_TESTS) $(CONFORMANCE_PROGRAMS) $(FORK_PROGRAMS) \
+	$(worker_test_programs) $(ENGINE_PROGRAMS) $(CONFORMANCE_PROGRAMS) $(FORK_PROGRAMS) \
 	$(E2E_PROGRAMS)
 
 # Longest first, so that two jobs end together.

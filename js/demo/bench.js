@@ -34,6 +34,13 @@ export const buildRootObject = () => {
             kept.push(made);
             return E(made.root).ping();
         },
+        // a vat to be talked to from outside: its root
+        async createAndShow(name) {
+            const made = await create(name);
+            kept.push(made);
+            await E(made.root).ping();
+            return made.root;
+        },
         ask: async (index = kept.length - 1) => E(kept[index].root).ping(),
         askMany: async (index, count) => {
             let answer;

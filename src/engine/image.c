@@ -224,7 +224,8 @@ int image_map(int fd, const struct image_params *params, struct err *e)
 {
     struct image_header h;
     uint64_t file_bytes = 0;
-    if (read_header(fd, &h, &file_bytes, e) || image_check(&h, params, file_bytes, e)) return -1;
+    if (read_header(fd, &h, &file_bytes, e)) return -1;
+    if (image_check(&h, params, file_bytes, e)) return -1;
     if (memory_reserve() != 0) return err_sys(e, "reserve the arena");
     if (map_extents(fd, &h, e)) return -1;
     if (!memory_check(memory_control()) || memory_control()->machine != h.machine)

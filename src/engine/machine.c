@@ -12,12 +12,12 @@
 #define SIGNATURE "xsnap 1"
 #define NAME      "xsnap"
 
-/* See xsnap-worker.c: a snapshot shows if a compiler lacks the checked arithmetic builtins. */
+/* A snapshot shows if a compiler lacks the checked arithmetic builtins. */
 #ifndef __has_builtin
 #error "a compiler with __has_builtin is needed (gcc 10 or later)"
 #endif
 
-/* In xsSnapshot.h these are txMachine functions; declared there. */
+/* The stock worker's: part of every snapshot. */
 static const xsCreation creation_default = {
     .initialChunkSize = 32 * 1024 * 1024,
     .incrementalChunkSize = 4 * 1024 * 1024,
@@ -36,17 +36,26 @@ struct stream {
     int bytes;
 };
 
+/* An errno for XS, never 0: a short read at the end of a file sets none. */
+static int stream_error(void)
+{
+    return errno != 0 ? errno : EIO;
+}
+
 static int stream_read(void *stream, void *address, size_t size)
 {
-    return fread(address, size, 1, ((struct stream *)stream)->file) == 1 ? 0 : errno;
+    struct stream *s = stream;
+    errno = 0;
+    return size == 0 || fread(address, size, 1, s->file) == 1 ? 0 : stream_error();
 }
 
 static int stream_write(void *stream, void *address, size_t size)
 {
     struct stream *s = stream;
-    size_t wrote = fwrite(address, size, 1, s->file);
-    s->bytes += (int)(size * wrote);
-    return wrote == 1 ? 0 : errno;
+    errno = 0;
+    if (size != 0 && fwrite(address, size, 1, s->file) != 1) return stream_error();
+    s->bytes += (int)size;
+    return 0;
 }
 
 static txSnapshot snapshot_of(struct stream *stream)

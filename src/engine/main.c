@@ -64,13 +64,19 @@ static bool parse_fd(const char *text, int *fd)
     return true;
 }
 
+/* As the stock worker's 1024 * atoi(), without its overflow. */
+static int parse_kib(const char *text)
+{
+    return (int)(1024U * (unsigned)atoi(text));
+}
+
 /* An option with a value; false if there is no such option. */
 static bool parse_valued(struct command_line *c, const char *option, const char *value)
 {
     struct worker_options *w = &c->worker;
     if (strcmp(option, "-i") == 0) w->meter_interval = (uint32_t)atoi(value);
     else if (strcmp(option, "-l") == 0) w->meter_limit = (uint32_t)atoi(value);
-    else if (strcmp(option, "-s") == 0) w->parser_bytes = (int)(1024U * (unsigned)atoi(value));
+    else if (strcmp(option, "-s") == 0) w->parser_bytes = parse_kib(value);
     else if (strcmp(option, "-r") == 0) w->snapshot = value;
     else if (strcmp(option, "-m") == 0 || strcmp(option, "--image") == 0)
         return parse_fd(value, &w->image_fd);

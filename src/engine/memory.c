@@ -51,7 +51,8 @@ bool memory_check(const struct memory_control *c)
     if (!within(c->machine, MEMORY_SMALL, c->small_next)) return false;
     for (int i = 0; i <= MEMORY_CLASS_MAX; i++) {
         uint64_t p = c->free_first[i];
-        if (p != 0 && (p % 16 != 0 || !within(p, MEMORY_SMALL, c->small_next - 16))) return false;
+        if (p == 0) continue;
+        if (p % 16 != 0 || !within(p, MEMORY_SMALL, c->small_next - 16)) return false;
     }
     return true;
 }

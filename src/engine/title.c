@@ -10,6 +10,7 @@
 static struct {
     char *start;
     size_t room;
+    char **environment; /* where it is now */
 } title;
 
 static size_t count(char **strings)
@@ -24,7 +25,7 @@ static void move_environment(size_t n)
 {
     char **moved = xcalloc(n + 1, sizeof *moved);
     for (size_t i = 0; i < n; i++) moved[i] = xstrdup(environ[i]);
-    environ = moved;
+    environ = title.environment = moved;
 }
 
 void title_init(int argc, char **argv)

@@ -305,6 +305,17 @@ static void compare_promise(struct audit *a, kref p)
     }
 }
 
+/* Names beyond the counters: left of what was undone. */
+static void compare_unborn(struct audit *a, uint64_t objects, uint64_t promises)
+{
+    for (size_t i = 0; i < a->places; i++) {
+        kref r = a->table[i].r;
+        if ((r.kind == KREF_OBJECT && r.n >= objects) || (r.kind == KREF_PROMISE && r.n >= promises)) {
+            breach(a, "%s is named but was never allocated", kref_text(r).s);
+        }
+    }
+}
+
 static void compare(struct audit *a)
 {
     uint64_t objects = state_need_u64(a->k, SPAN("ko.nextID"));
@@ -325,6 +336,7 @@ static void compare(struct audit *a)
             breach(a, "%s is named but does not exist", kref_text(p).s);
         }
     }
+    compare_unborn(a, objects, promises);
 }
 
 uint64_t kernel_audit(struct store *s, audit_report *report, void *ctx)

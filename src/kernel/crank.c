@@ -371,15 +371,39 @@ static int do_job(struct kernel *k, const struct job *j, struct crank_result *r,
     }
 }
 
-static int keep_or_undo(struct kernel *k, const struct crank_result *r, struct err *e)
+/* A vat that fails in the bringOutYourDead before a snapshot fails like in any delivery. */
+static int save_snapshot(struct kernel *k, struct crank_result *r, struct err *e)
 {
-    if (!r->abort) {
-        return r->delivered ? warehouse_snapshot(k, r->vat, 0, NULL, NULL, e) : 0;
+    bool bad;
+    if (!r->delivered) return 0;
+    if (warehouse_snapshot(k, r->vat, 0, NULL, &bad, e) != 0) return -1;
+    if (!bad) return 0;
+    undo_and_terminate(k, r, SPAN("vat could not be brought to rest for its snapshot"));
+    r->measure_dirt = false;
+    r->admin_method = SPAN_NONE;
+    return 0;
+}
+
+static bool still_there(struct kernel *k, const struct capdata *data)
+{
+    for (size_t i = 0; i < data->count; i++) {
+        kref r = data->slots[i];
+        if (!state_has(k, key_kref(k, r, r.kind == KREF_DEVICE ? "owner" : "refCount"))) return false;
     }
+    return true;
+}
+
+static int keep_or_undo(struct kernel *k, struct crank_result *r, struct err *e)
+{
+    if (!r->abort && save_snapshot(k, r, e) != 0) return -1;
+    if (!r->abort) return 0;
     kernel_rollback(k, r->consume ? SAVEPOINT_DELIVER : SAVEPOINT_START);
     /* What follows may panic, and is then undone in its turn. */
     if (!r->consume) store_savepoint(k->store, SAVEPOINT_START);
     for (size_t i = 0; i < r->release_count; i++) ref_dec(k, r->release[i], REF_NORMAL);
+    if (r->terminate && !still_there(k, &r->info)) {
+        marshal_error(kernel_arena(k), SPAN("vat failed, for a reason undone with its last delivery"), &r->info);
+    }
     return 0;
 }
 

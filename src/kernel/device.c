@@ -97,8 +97,12 @@ struct span device_invoke(struct kernel *k, kref node, struct span method,
         return failed();
     }
     struct span slot = device_slot(k, d, node);
-    for (size_t i = 0; !ops->keeps_no_slots(method) && i < args->count; i++) {
-        device_slot(k, d, args->slots[i]);
+    for (size_t i = 0; i < args->count; i++) {
+        if (!ops->keeps_no_slots(method)) {
+            device_slot(k, d, args->slots[i]);
+        } else {
+            kref_set_add(&k->maybe_free, args->slots[i]); /* nobody else may count it */
+        }
     }
     return ops->invoke(k, d, slot, method, args, answer) ? SPAN_NONE : failed();
 }

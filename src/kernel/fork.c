@@ -214,8 +214,9 @@ static void clone_parameters(struct kernel *k, const struct request *r)
 
 static void clone_counters(struct kernel *k, const struct request *r)
 {
-    static const char *const fields[] = { "o.nextID", "p.nextID", "d.nextID" };
-    vat_clear_dirt(k, r->child);
+    /* The dirt too: where the snapshot was current already, the parent has had deliveries
+     * since its last bringOutYourDead, and the child must come to its next as soon. */
+    static const char *const fields[] = { "reapDirt", "o.nextID", "p.nextID", "d.nextID" };
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         kv_set(k->store, key_vat(k, r->child, fields[i]),
                state_need(k, key_vat(k, r->parent, fields[i])));

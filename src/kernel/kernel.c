@@ -56,11 +56,11 @@ void kernel_rollback(struct kernel *k, enum savepoint sp)
 {
     store_rollback(k->store, sp);
     load_stats(k);
+    load_terminated(k); /* upstream forgets to; a vat would be half dead */
 }
 
 void kernel_reload(struct kernel *k)
 {
-    load_terminated(k);
     kref_set_clear(&k->maybe_free);
     warehouse_stop_all(k);
 }
@@ -153,13 +153,23 @@ static int find_root(struct kernel *k, vat_id vat, kref *out, struct err *e)
                    vat_id_text(vat).s);
 }
 
+/* What only recognizers still know, its vat has let go of. */
+static int find_object(struct kernel *k, kref o, struct err *e)
+{
+    vat_id owner;
+    if (!object_exists(k, o)) {
+        return err_set(e, EXIT_NOT_FOUND, "there is no object %s", kref_text(o).s);
+    }
+    if (object_owner(k, o, &owner) && !clist_is_reachable(k, owner, o)) {
+        return err_set(e, EXIT_NOT_FOUND, "the object %s was dropped by everyone", kref_text(o).s);
+    }
+    return 0;
+}
+
 int kernel_find(struct kernel *k, struct span target, kref *out, struct err *e)
 {
     vat_id vat;
-    if (kref_parse(target, out) && out->kind == KREF_OBJECT) {
-        if (object_exists(k, *out)) return 0;
-        return err_set(e, EXIT_NOT_FOUND, "there is no object %.*s", SPAN_ARG(target));
-    }
+    if (kref_parse(target, out) && out->kind == KREF_OBJECT) return find_object(k, *out, e);
     if (!vat_by_name(k, target, &vat) && !vat_id_parse(target, &vat)) {
         return err_set(e, EXIT_NOT_FOUND, "there is no vat named %.*s", SPAN_ARG(target));
     }

@@ -58,11 +58,21 @@ bool dynamic_options_decode(struct kernel *k, struct jval v, struct vat_options 
     return true;
 }
 
-static void creation_failed(struct kernel *k, vat_id vat, struct span why, struct crank_result *r)
+/* Upstream goes on counting the references of vatParameters when creation fails. */
+static void release_event(struct kernel *k, const struct capdata *parameters, struct crank_result *r)
+{
+    if (!k->zygotes) return;
+    r->release = parameters->slots;
+    r->release_count = parameters->count;
+}
+
+static void creation_failed(struct kernel *k, vat_id vat, struct span why,
+                            const struct capdata *parameters, struct crank_result *r)
 {
     *r = (struct crank_result){ .abort = true, .consume = true, .delivered = true, .vat = vat,
                                 .terminate = true, .reject = true };
     marshal_error(kernel_arena(k), why, &r->info);
+    release_event(k, parameters, r);
 }
 
 int start_vat_crank(struct kernel *k, vat_id vat, const struct capdata *parameters,
@@ -90,20 +100,17 @@ int create_vat_crank(struct kernel *k, struct jval event, struct crank_result *r
     struct span why;
     vat_add_dynamic(k, vat);
     if (!dynamic_options_decode(k, json_get(event, "dynamicOptions"), &options, &why)) {
-        creation_failed(k, vat, why, r);
+        creation_failed(k, vat, why, &parameters, r);
         return 0;
     }
     vat_create_state(k, vat, bundle, &options);
     if (warehouse_ensure(k, vat, e) != 0) {
         if (e->exit != EXIT_VAT) return -1;
-        creation_failed(k, vat, arena_printf(a, "Error: %s", e->text), r);
+        creation_failed(k, vat, arena_printf(a, "Error: %s", e->text), &parameters, r);
         return 0;
     }
     if (start_vat_crank(k, vat, &parameters, r, e) != 0) return -1;
-    if (k->zygotes) { /* upstream keeps counting them when creation fails */
-        r->release = parameters.slots;
-        r->release_count = parameters.count;
-    }
+    release_event(k, &parameters, r);
     if (r->terminate) return 0;
     struct span root = span_of_kref(k, vat_root(k, vat)), key = SPAN("rootObject");
     const struct pass *slot = pass_slot(a, root, SPAN_NONE);

@@ -51,6 +51,7 @@ struct kernel {
     size_t terminated_count;
 
     /* of the delivery under way */
+    vat_id speaking; /* to whom; n == 0: none is */
     struct delivery_fate fate;
 
     bool panicked;

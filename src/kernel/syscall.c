@@ -90,6 +90,10 @@ static enum outcome do_send(struct call *c)
     if (!map(c, target_name, CLIST_REACH, &target) || !map_data(c, &methargs, &out.methargs)) {
         return REFUSED;
     }
+    enum json_type type = json_type(result);
+    if (type != JSON_STRING && type != JSON_NULL && type != JSON_FALSE && type != JSON_NONE) {
+        return refuse(c, "malformed send");
+    }
     struct span result_name = json_str(result, kernel_arena(k));
     if (result_name.n > 0) {
         vref parsed;

@@ -224,6 +224,9 @@ static bool terminate_with_failure(struct invocation *in)
     if (in->args->count != 2 || !vat_arg(in, 0, &vat)) {
         return fail(in, "terminateWithFailure: bad arguments");
     }
+    if (vat_id_eq(vat, in->k->speaking)) {
+        return fail(in, "terminateWithFailure: a vat ends itself by syscall.exit only");
+    }
     struct capdata reason;
     marshal_encode_k(kernel_arena(in->k), arg(in, 1), &reason);
     vat_terminate(in->k, vat, true, &reason);

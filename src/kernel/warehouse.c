@@ -342,6 +342,12 @@ static int replay_item(struct session *s, struct vat_machine *m, struct span tex
     s->made = 0;
     struct delivered d;
     if (send_delivery(s, m, json_raw(json_get(item, "d")), &d, e) != 0) return -1;
+    if (!d.ok && json_is(json_get(json_get(item, "r"), "status"), "ok")) {
+        return err_set(e, EXIT_INTEGRITY,
+                       "replay of %s diverged at transcript position %llu: recorded ok, now failed: "
+                       "%.*s", vat_id_text(s->vat).s, (unsigned long long)s->position,
+                       SPAN_ARG(d.problem));
+    }
     if (s->made == json_len(s->recorded)) return 0;
     return err_set(e, EXIT_INTEGRITY,
                    "replay of %s diverged at transcript position %llu: %zu syscalls recorded, "
@@ -423,7 +429,10 @@ int warehouse_deliver(struct kernel *k, vat_id vat, struct span delivery, struct
     if (online(k, vat, &m, e) != 0) return -1;
     struct session s = { .k = k, .vat = vat };
     struct delivered d;
-    if (send_delivery(&s, m, delivery, &d, e) != 0) {
+    k->speaking = vat;
+    int failed = send_delivery(&s, m, delivery, &d, e);
+    k->speaking = (vat_id){ 0 };
+    if (failed != 0) {
         buf_fini(&s.calls);
         warehouse_stop(k, vat);
         return err_while(e, "delivering to %s", vat_id_text(vat).s);

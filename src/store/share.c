@@ -83,7 +83,8 @@ static const char *const SHARE[] = {
     "      (SELECT 1 FROM snapshotBlobs WHERE hash = NEW.hash);\n"
     "  UPDATE snapshotRows SET vatID = NEW.vatID, snapPos = NEW.snapPos,\n"
     "    inUse = NEW.inUse, hash = NEW.hash, uncompressedSize = NEW.uncompressedSize,\n"
-    "    compressedSize = NEW.compressedSize, present = NEW.compressedSnapshot IS NOT NULL\n"
+    "    compressedSize = NEW.compressedSize,\n"
+    "    present = NEW.compressedSnapshot IS NOT NULL\n"
     "    WHERE vatID = OLD.vatID AND snapPos = OLD.snapPos;\n"
     "END",
 

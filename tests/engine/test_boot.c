@@ -127,6 +127,23 @@ TEST(image_child_snapshot_equals_stock)
     assert_int_equal(driver_stop(&child), 0);
 }
 
+/* The process's cluster is not part of an image; shared buffers are. */
+TEST(shared_buffers_and_threads_survive_an_image)
+{
+    struct driver d;
+    struct buf reply;
+    driver_start(&d, setup_worker(), NULL, -1);
+    setup_eval(&d, "globalThis.a = new Int32Array(new SharedArrayBuffer(8)); a[1] = 5;");
+    setup_save(&d, setup_path("shared.img"));
+    driver_stop(&d);
+    setup_image(&d, setup_path("shared.img"));
+    assert_true(driver_command(&d, SPAN("eAtomics.wait(a, 0, 0)"), &reply));
+    assert_span_is(buf_span(&reply), "!TypeError: Atomics.wait: main thread cannot wait");
+    buf_fini(&reply);
+    setup_eval(&d, "if (Atomics.add(a, 1, 2) !== 5) throw Error(a[1]); a = null; gc()");
+    assert_int_equal(driver_stop(&d), 0);
+}
+
 TEST(images_are_deterministic)
 {
     struct driver d;
@@ -170,6 +187,7 @@ int main(void)
         cmocka_unit_test(image_child_answers_as_the_hydrated_machine),
         cmocka_unit_test(image_of_a_running_machine_goes_on_as_it),
         cmocka_unit_test(image_child_snapshot_equals_stock),
+        cmocka_unit_test(shared_buffers_and_threads_survive_an_image),
         cmocka_unit_test(images_are_deterministic),
         cmocka_unit_test(image_is_refused_over_an_existing_file),
     };

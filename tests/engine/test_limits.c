@@ -59,6 +59,28 @@ TEST(deep_source_is_an_exception_not_a_crash)
     assert_int_equal(driver_stop(&d), 0);
 }
 
+static void count_upcall(void *context, struct span question, struct buf *answer)
+{
+    (void)question;
+    (void)answer;
+    ++*(int *)context;
+}
+
+/* How many 50 MB buffers the stock worker made before it ended: the same round. */
+TEST(memory_ends_in_the_stock_workers_round)
+{
+    struct driver d;
+    struct buf reply;
+    int rounds = 0;
+    driver_start(&d, setup_worker(), NULL, -1);
+    d.upcall = count_upcall;
+    d.context = &rounds;
+    assert_false(driver_command(&d, SPAN("econst a = []; for (;;) { a.push(new ArrayBuffer(50000000));"
+                                         " issueCommand(new ArrayBuffer(1)); }"), &reply));
+    assert_int_equal(driver_wait(&d), 11);
+    assert_int_equal(rounds, 20); /* seen with @agoric/xsnap 0.15.0 */
+}
+
 /* -- the protocol --------------------------------------------------------------- */
 
 static int end_of(const char *frame_bytes)
@@ -164,6 +186,7 @@ TEST(command_line_is_the_stock_one)
     assert_int_equal(run_with((const char *[]){ "-z", NULL }), 1);
     assert_int_equal(run_with((const char *[]){ "-r", "/nonexistent", NULL }), 2);
     assert_int_equal(run_with((const char *[]){ "-r", "/dev/null", NULL }), 2);
+    assert_int_equal(run_with((const char *[]){ "-r", "build/zygote-worker", NULL }), 2);
     assert_int_equal(run_with((const char *[]){ "-i", "10", "-s", "1024", NULL }), 0);
 }
 
@@ -173,6 +196,7 @@ int main(void)
         cmocka_unit_test(endless_loop_ends_with_17),
         cmocka_unit_test(deep_recursion_ends_with_12),
         cmocka_unit_test(memory_bombs_end_with_11),
+        cmocka_unit_test(memory_ends_in_the_stock_workers_round),
         cmocka_unit_test(deep_source_is_an_exception_not_a_crash),
         cmocka_unit_test(babble_ends_with_2),
         cmocka_unit_test(end_of_file_ends_with_0),

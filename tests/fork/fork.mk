@@ -5,7 +5,7 @@
 # first.
 
 fork_test_o := $(host_o) $(worker_o) $(kernel_o) $(store_o) $(base_o)
-fork_tests := test_transparency test_isolation
+fork_tests := test_transparency test_isolation test_crash
 
 FORK_PROGRAMS := $(fork_tests:%=$(BUILD)/tests/fork/%)
 FORK_TESTS := $(FORK_PROGRAMS)

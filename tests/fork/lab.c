@@ -372,7 +372,7 @@ const char *lab_query(struct lab *l, const char *sql)
     return keep(l, &b);
 }
 
-const char *lab_dump(struct lab *l)
+static struct buf dump(struct lab *l)
 {
     static const char *const queries[] = {
         "SELECT key, value FROM kvStore WHERE key NOT LIKE 'local.%' "
@@ -386,7 +386,20 @@ const char *lab_dump(struct lab *l)
     };
     struct buf b = { 0 };
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) put_query(l, &b, queries[i]);
+    return b;
+}
+
+const char *lab_dump(struct lab *l)
+{
+    struct buf b = dump(l);
     return keep(l, &b);
+}
+
+void lab_hash(struct lab *l, char out[SHA256_HEX + 1])
+{
+    struct buf b = dump(l);
+    sha256_hex(buf_span(&b), out);
+    buf_fini(&b);
 }
 
 const char *lab_transcript(struct lab *l, vat_id vat, uint64_t from)

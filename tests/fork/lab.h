@@ -84,6 +84,7 @@ uint64_t lab_audit(struct lab *l);
 const char *lab_query(struct lab *l, const char *sql);
 /* Every row the two kernels agree on, as a text. */
 const char *lab_dump(struct lab *l);
+void lab_hash(struct lab *l, char out[SHA256_HEX + 1]); /* of that text */
 /* Items of a vat's transcript from `from` on, one a line. */
 const char *lab_transcript(struct lab *l, vat_id vat, uint64_t from);
 uint64_t lab_transcript_end(struct lab *l, vat_id vat);

@@ -38,10 +38,10 @@ static void step(struct lab *l, int i)
     case 9: to_all(l, "purse", ""); return;
     case 10: lab_send(l, "tellAll", "[" ALL ",\"purse\",\"entrust\",{\"thing\":\"late\"}]"); return;
     case 11: to_all(l, "fail", "\"ouch\""); return;
-    case 12: to_all(l, "keep", "\"one\",{\"thing\":\"one\"}"); return;
+    case 12: to_all(l, "cell", ""); return;
     case 13: lab_send(l, "tellAll", "[" ALL ",\"box\",\"put\",7]"); return;
-    case 14: lab_collect(l, "release", "[]"); return;
-    default: to_all(l, "read", ""); return;
+    case 14: lab_collect(l, "forget", "[\"P.cell\",\"C.cell\",\"D.cell\"]"); return;
+    default: to_all(l, "keep", "\"one\",{\"thing\":\"one\"}"); return;
     }
 }
 

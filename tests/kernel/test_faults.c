@@ -274,11 +274,12 @@ TEST(failing_with_a_reference_made_in_the_same_delivery)
     open_trio(&t);
     poke(&t.w, t.a, "fail o+8");
     assert_false(alive(&t.w, t.a));
-    assert_int_equal(told(&t.w, t.w.admin, "vatTerminated"), 1);
+    assert_int_equal(told(&t.w, t.w.admin, "for a reason undone with its last delivery"), 1);
+    poke(&t.w, t.b, "send %s o+5 o+6", name_for(&t.w, t.b, root_of(&t.w, t.w.boot)));
     assert_int_equal(world_litter(&t.w), 0);
     world_close(&t.w);
     open_trio(&t);
-    poke(&t.w, t.a, "fail p+8 o+3");
+    poke(&t.w, t.a, "['exit',true,{'body':'#[\\'&0\\',\\'$1\\']','slots':['p+8','o+3']}]");
     assert_false(alive(&t.w, t.a));
     others_go_on(&t);
     assert_int_equal(world_litter(&t.w), 0);
@@ -521,7 +522,7 @@ TEST(a_vat_that_fails_to_start_leaves_nothing)
         assert_false(alive(w, vat));
         assert_int_equal(told(w, w->admin, "vatTerminated"), 1);
         assert_int_equal(told(w, w->admin, "newVatCallback"), 0);
-        assert_int_equal(w->scripted.machines, 4);
+        assert_null(warehouse_machine(w->kernel, vat));
         assert_string_equal(key_text(w, "vat.dynamicIDs"), "[]");
         world_close(w);
     }
@@ -579,7 +580,7 @@ TEST(ending_a_vat_is_undone_with_the_delivery_that_asked_for_it)
     assert_true(alive(w, d));
     poke(w, d, "set k v");
     assert_string_equal(key_text(w, "v%u.vs.k", d.n), "v");
-    others_go_on(&t);
+    poke(w, t.b, "send %s o+3", t.a_in_b);
     assert_int_equal(world_litter(w), 0);
     world_close(w);
 }

@@ -9,9 +9,10 @@ store_model := test_store_ops test_store_crash
 store_tools := make_store bench_store
 store_model_o := $(BUILD)/tests/store/model.o $(BUILD)/tests/store/memvfs.o
 
-STORE_PROGRAMS := $(patsubst %,$(BUILD)/tests/store/%,$(store_unit) $(store_model) $(store_tools))
+store_programs := $(store_unit) $(store_model) $(store_tools)
+STORE_PROGRAMS := $(store_programs:%=$(BUILD)/tests/store/%)
 STORE_TESTS := $(patsubst %,$(BUILD)/tests/store/%,$(store_model) $(store_unit))
-# With npm's swing-store (tests/oracle/setup.sh compiles its SQLite); and more random scripts.
+# With npm's swing-store (tests/oracle/setup.sh compiles its SQLite); more random scripts.
 STORE_TESTS_LONG := "tests/store/interop.mjs $(BUILD)/tests/store/make_store" \
 	"$(BUILD)/tests/store/test_store_ops --random 50000"
 

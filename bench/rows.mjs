@@ -1,0 +1,149 @@
+// rows.mjs -- what each row of the benchmark is.
+//
+// `from` is the quantity that a section printed, where it is not the row's own id;
+// `peer` says what is laid beside it, `peerFrom` the peer's quantity.  A `target` is
+// this release's, on a 2-core machine, for ours at p50.  Rows with `skipped` are not
+// measured yet, and say why.
+export const rows = [
+    {
+        id: 'worker_start_ms',
+        unit: 'ms',
+        better: 'lower',
+        what: 'ask the fork server for a worker on the base image, until it has answered a trivial command',
+        peer: 'xsnap VERSION, -r on the snapshot of the same state',
+        peerWho: 'stock',
+        target: 2,
+    },
+    {
+        id: 'worker_cold_ms',
+        unit: 'ms',
+        better: 'lower',
+        what: 'a worker from nothing: spawn, lockdown, supervisor',
+        peer: 'xsnap VERSION, the same',
+        peerWho: 'stock',
+    },
+    {
+        id: 'hello_ms',
+        unit: 'ms',
+        better: 'lower',
+        what: '`zygote run` of a two-vat config on a fresh store, process start to exit; base image there already',
+        peer: 'the same config in a fresh Node process',
+    },
+    {
+        id: 'create_answer_ms',
+        unit: 'ms',
+        better: 'lower',
+        what: '`createVat` of a trivial vat to the first answer of its root',
+        peer: 'swingset-vat VERSION createVat',
+    },
+    {
+        id: 'fork_answer_ms',
+        unit: 'ms',
+        better: 'lower',
+        what: '`E(zygote).fork()` of the same vat to the first answer of the child',
+        peer: 'swingset-vat VERSION createVat',
+        peerFrom: 'create_answer_ms',
+        target: 30,
+    },
+    {
+        id: 'fork_answer_zcf_ms',
+        unit: 'ms',
+        better: 'lower',
+        what: 'the same, the zygote being real ZCF with a real contract (automaticRefund) evaluated; snapshots on',
+        peer: 'swingset-vat VERSION createVat of the same',
+        peerFrom: 'create_answer_zcf_ms',
+    },
+    {
+        id: 'create_answer_zcf_ms',
+        unit: 'ms',
+        better: 'lower',
+        what: '`createVat` of real ZCF with the contract, to its first answer; snapshots on',
+        peer: 'swingset-vat VERSION createVat of the same',
+    },
+    {
+        id: 'fork_first_ms',
+        unit: 'ms',
+        better: 'lower',
+        what: 'the first fork of a zygote to the first answer: its image is made then',
+    },
+    { id: 'fork_crank_us', unit: 'us', better: 'lower', what: 'the fork crank alone' },
+    {
+        id: 'fork_crank_commit_us',
+        unit: 'us',
+        better: 'lower',
+        what: 'the fork crank and a commit of its own behind it',
+    },
+    {
+        id: 'fork_flat',
+        unit: 'ratio',
+        better: 'lower',
+        what: 'p50 of the last eleven of the forks over p50 of the 2nd to the 12th, all children online',
+        derived: 'flat',
+        target: 1.25,
+    },
+    {
+        id: 'fork_store_bytes',
+        unit: 'bytes',
+        better: 'lower',
+        what: 'growth of the store per fork and first answer, callers’ transcripts included',
+        peer: 'swingset-vat VERSION, per createVat and first answer',
+        peerFrom: 'create_store_bytes',
+    },
+    {
+        id: 'child_pss_1_kb',
+        unit: 'KiB',
+        better: 'lower',
+        what: 'PSS per live child after one message',
+        peer: 'xsnap worker of a vat made by createVat, same message',
+        target: 3072,
+    },
+    {
+        id: 'child_pss_10_kb',
+        unit: 'KiB',
+        better: 'lower',
+        what: 'PSS per live child after ten messages',
+        peer: 'xsnap worker of a vat made by createVat, same messages',
+    },
+    {
+        id: 'page_in_ms',
+        unit: 'ms',
+        better: 'lower',
+        what: 'message to an offline child to its answer: snapshot, five or six deliveries replayed, another vat evicted',
+        peer: 'swingset-vat VERSION, vat made by createVat, the same',
+    },
+    {
+        id: 'cranks_per_s',
+        unit: '1/s',
+        better: 'higher',
+        what: 'ping-pong between two static vats: deliveries a second, 1,000 round trips a commit',
+        peer: 'swingset-vat VERSION',
+    },
+    {
+        id: 'kernel_us_per_crank',
+        unit: 'us',
+        better: 'lower',
+        what: 'CPU time of the kernel’s process per delivery in that run',
+        peer: 'Node process of swingset-vat VERSION',
+    },
+    {
+        id: 'child_pss_gc_kb',
+        skipped: 'pages are not shared again after a collection in this release',
+    },
+    { id: 'fork_storm_s', skipped: '10,000 children take longer than this run is allowed to' },
+    { id: 'delivery_ms', skipped: 'there is no driver yet that paces a recorded transcript' },
+    { id: 'delivery_cpu_ms', skipped: 'there is no driver yet that paces a recorded transcript' },
+    { id: 'zoe_start_ms', skipped: 'real Zoe does not use zygotes in this release' },
+    { id: 'zoe_start_nozygote_ms', skipped: 'real Zoe does not use zygotes in this release' },
+    { id: 'zoe_instance_pss_kb', skipped: 'real Zoe does not use zygotes in this release' },
+    { id: 'zoe_instance_bytes', skipped: 'real Zoe does not use zygotes in this release' },
+];
+
+// Median: the mean of the middle two; any other percentile by nearest rank.
+export const percentile = (samples, percent) => {
+    const sorted = [...samples].sort((a, b) => a - b);
+    const n = sorted.length;
+    if (percent === 50) {
+        return (sorted[Math.floor((n - 1) / 2)] + sorted[Math.floor(n / 2)]) / 2;
+    }
+    return sorted[Math.ceil((n * percent) / 100) - 1];
+};

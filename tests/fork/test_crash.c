@@ -1,0 +1,339 @@
+/* Kill -9 at each step.
+ *
+ * A play is a list of messages to the bootstrap vat.  It is played in lives: a life is a
+ * process that opens the store, goes on where the last commit was, and kills itself at the
+ * N-th labelled step.  Before, the play ran once undisturbed and each commit's whole store
+ * was noted, as a hash.
+ *
+ *   after each life   the store is what one of the undisturbed commits was, no earlier than
+ *                     where the life began; its audit is clean; no process is left
+ *   at the end        the store is, to the byte, that of the undisturbed run
+ *
+ * So a child is there whole or not at all, and its readings are what they should be.
+ *
+ * usage: test_crash [long]     ZYGOTE_SEED chooses where lives end
+ *
+ * Without an argument lives end at drawn steps, and only some of them; "long" ends one at
+ * every step that there is.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "lab.h"
+#include "lib/rng.h"
+#include "store/kv.h"
+
+enum {
+    COMMITS_MAX = 4096,
+    ORPHANS_SECONDS = 20, /* until workers of a dead kernel must be gone */
+};
+
+struct message {
+    const char *method, *args;
+};
+
+struct play {
+    const char *name, *config;
+    const struct message *messages;
+    const char *expected; /* somewhere in the last answer */
+};
+
+static const struct message demo[] = {
+    { "create", "[\"ann\",5]" },
+    { "increment", "[\"ann\",2]" },
+    { "makeJar", "[\"ann\",\"jam\"]" },
+    { "put", "[\"jam\",3]" },
+    { "fork", "[\"ann\",\"bob\"]" },
+    { "increment", "[\"ann\",10]" },
+    { "increment", "[\"bob\",100]" },
+    { "forkWith", "[\"ann\",\"cat\",\"jam\",\"jelly\"]" },
+    { "put", "[\"jelly\",4]" },
+    { "terminate", "[\"bob\",\"enough\"]" },
+    { "look", "[\"jam\"]" },
+    { "look", "[\"jelly\"]" },
+    { "read", "[\"ann\"]" },
+    { "read", "[\"cat\"]" },
+    { NULL, NULL },
+};
+
+static const struct message zygote[] = {
+    { "create", "[\"P\",\"state\"]" },
+    { "make", "[\"ear\"]" },
+    { "ask", "[\"P\",\"fill\",3]" },
+    { "ask", "[\"P\",\"keep\",\"ear\",{\"thing\":\"ear\"}]" },
+    { "ask", "[\"P\",\"purse\"]" },
+    { "ask", "[\"P\",\"box\"]" },
+    { "zygotify", "[\"P\"]" },
+    { "fork", "[\"P\",\"C\",[\"P.purse\"]]" },
+    { "tell", "[\"C.purse\",\"deposit\",5]" },
+    { "ask", "[\"C\",\"thin\"]" },
+    { "fork", "[\"C\",\"G\",[\"C.purse\"]]" },
+    { "terminate", "[\"P\"]" },
+    { "ask", "[\"G\",\"talk\",\"ear\",\"G here\"]" },
+    { "tell", "[\"G.purse\",\"deposit\",7]" },
+    { "heard", "[]" },
+    { "tellAll", "[[\"C\",\"G\"],\"purse\",\"look\"]" },
+    { NULL, NULL },
+};
+
+static const struct play plays[] = {
+    { "demo", "js/demo/demo.json", demo, "{\"heap\":17,\"stored\":17}" },
+    { "zygote", "tests/fork/state.json", zygote, "[[5,false],[12,false]]" },
+};
+
+enum mode { COMMIT_CRANKS, COMMIT_MESSAGES };
+static const char *const mode_names[] = { "a commit per crank", "a commit per message" };
+
+/* Shared by the processes of this test. */
+struct shared {
+    uint64_t steps;        /* passed by the last life */
+    uint64_t steps_first;  /* of them, before its first commit */
+    bool complete;         /* it came to the end of the play */
+    char where[64];        /* the label it died at */
+    size_t commits;
+    char commit[COMMITS_MAX][SHA256_HEX + 1];
+};
+static struct shared *shared;
+
+/* -- one life, in a process of its own ----------------------------------------------------- */
+
+struct life {
+    struct lab *lab;
+    const struct play *play;
+    enum mode mode;
+    uint64_t die_at;  /* 0: never */
+    bool note;        /* each commit's store */
+    bool committed;
+};
+
+static void step(void *self, const char *label)
+{
+    struct life *life = self;
+    shared->steps++;
+    if (!life->committed) shared->steps_first = shared->steps;
+    if (shared->steps != life->die_at) return;
+    snprintf(shared->where, sizeof shared->where, "%s", label);
+    kill(getpid(), SIGKILL);
+}
+
+static void note(struct lab *l)
+{
+    if (shared->commits == COMMITS_MAX) abort();
+    lab_hash(l, shared->commit[shared->commits++]);
+}
+
+static void commit(struct life *life)
+{
+    struct err e;
+    step(life, "before the commit");
+    if (store_commit(life->lab->store, &e) != 0) {
+        fprintf(stderr, "%s\n", e.text);
+        abort();
+    }
+    life->committed = true;
+    step(life, "committed");
+    if (life->note) note(life->lab);
+}
+
+/* How many messages were queued: kept in the commit that queued them. */
+static uint64_t sent(struct lab *l)
+{
+    struct span text;
+    uint64_t n = 0;
+    if (kv_get(l->store, SPAN("host.test.sent"), &text)) span_u64(text, &n);
+    return n;
+}
+
+static void queue(struct life *life, uint64_t i)
+{
+    const struct message *m = &life->play->messages[i];
+    kref promise = lab_queue(life->lab, m->method, m->args);
+    char number[24];
+    snprintf(number, sizeof number, "%llu", (unsigned long long)(i + 1));
+    kv_host_set(life->lab->store, SPAN("host.test.sent"), span_of(number));
+    kv_host_set(life->lab->store, SPAN("host.test.promise"), span_of(kref_text(promise).s));
+    step(life, "queued");
+}
+
+static void live(struct life *life)
+{
+    struct err e;
+    uint64_t ran;
+    shared->steps = shared->steps_first = 0;
+    shared->complete = false;
+    life->lab->sink = (struct kernel_sink){ .self = life, .step = step };
+    lab_open(life->lab);
+    step(life, "opened");
+    for (;;) {
+        uint64_t next = sent(life->lab);
+        if (kernel_run(life->lab->kernel, life->mode == COMMIT_CRANKS, &ran, &e) != 0) {
+            fprintf(stderr, "%s\n", e.text);
+            abort();
+        }
+        if (ran > 0) {
+            commit(life);
+        } else if (life->play->messages[next].method == NULL) {
+            break;
+        } else {
+            queue(life, next); /* committed with its first crank: statistics are saved there */
+        }
+    }
+    shared->complete = true;
+    lab_close(life->lab);
+}
+
+/* -- the process that looks on --------------------------------------------------------------- */
+
+static _Noreturn void fail(const struct life *life, const char *what)
+{
+    fprintf(stderr, "ZYGOTE_SEED=%llu: %s, %s, killed at step %llu (\"%s\"): %s\n",
+            (unsigned long long)rng_seed_from_env(1), life->play->name, mode_names[life->mode],
+            (unsigned long long)life->die_at, shared->where, what);
+    exit(1);
+}
+
+static void too_long(int signal)
+{
+    (void)signal;
+    static const char text[] = "workers outlive their kernel\n";
+    if (write(2, text, sizeof text - 1) < 0) _exit(2);
+    _exit(1);
+}
+
+/* What the dead left behind is given to us: it must end by itself. */
+static void await_orphans(void)
+{
+    alarm(ORPHANS_SECONDS);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) continue;
+    alarm(0);
+}
+
+/* True if it was killed where it should be; false if it came to the end before that. */
+static bool play_life(struct life *life)
+{
+    int status;
+    shared->where[0] = '\0';
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        live(life);
+        _exit(0);
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid) fail(life, strerror(errno));
+    await_orphans();
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && shared->complete) return false;
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) fail(life, "it died by itself");
+    return true;
+}
+
+/* Which commit the store is at; no earlier than `from`.  Looks at a copy: the next life
+ * recovers the store itself. */
+static size_t look(const struct life *life, size_t from)
+{
+    char hash[SHA256_HEX + 1];
+    struct lab copy;
+    lab_copy(&copy, life->lab);
+    lab_hash(&copy, hash);
+    uint64_t breaches = lab_audit(&copy);
+    lab_free(&copy);
+    if (breaches != 0) fail(life, "the audit found breaches");
+    for (size_t i = from; i < shared->commits; i++) {
+        if (strcmp(shared->commit[i], hash) == 0) return i;
+    }
+    fail(life, "the store is what it never was in an undisturbed run");
+}
+
+static void make(struct lab *l, const struct play *play)
+{
+    lab_new(l, play->config);
+    lab_genesis(l);
+}
+
+/* Undisturbed, each commit noted; then the answer to the last message. */
+static uint64_t rehearse(const struct play *play, enum mode mode, const char *cache)
+{
+    struct lab l;
+    make(&l, play);
+    l.cache = cache;
+    struct life life = { .lab = &l, .play = play, .mode = mode, .note = true };
+    shared->commits = 0;
+    note(&l);
+    if (play_life(&life)) fail(&life, "the undisturbed run was killed");
+    const char *last = lab_kv(&l, "host.test.promise");
+    const char *answer = lab_kv(&l, lab_printf(&l, "%s.data.body", last));
+    if (strstr(answer, play->expected) == NULL) fail(&life, answer);
+    lab_free(&l);
+    return shared->steps;
+}
+
+/* -- sweeps -------------------------------------------------------------------------------------- */
+
+static unsigned lives;
+
+/* Every step of every block: lives begin at a commit and end at its first step, its second,
+ * …, until one got to the next commit and past it. */
+static void every_step(struct life *life)
+{
+    size_t at = 0;
+    for (life->die_at = 1; play_life(life); lives++) {
+        size_t now = look(life, at);
+        life->die_at = now > at ? 1 : life->die_at + 1;
+        at = now;
+    }
+}
+
+/* Some: how far a life gets is drawn, and a life that got nowhere lets the next get further. */
+static void some_steps(struct life *life, struct rng *rng, uint64_t steps, unsigned wanted)
+{
+    size_t at = 0;
+    uint64_t reach = 1 + 2 * steps / wanted;
+    for (unsigned stuck = 1;; lives++) {
+        life->die_at = 1 + rng_below(rng, reach * stuck);
+        if (!play_life(life)) return;
+        size_t now = look(life, at);
+        stuck = now > at ? 1 : stuck * 2;
+        at = now;
+    }
+}
+
+static void sweep(const struct play *play, enum mode mode, struct rng *rng, bool all)
+{
+    struct lab l, images;
+    lab_new(&images, play->config);
+    uint64_t steps = rehearse(play, mode, images.cache);
+    make(&l, play);
+    l.cache = images.cache;
+    struct life life = { .lab = &l, .play = play, .mode = mode };
+    lives = 0;
+    if (all) every_step(&life);
+    else some_steps(&life, rng, steps, mode == COMMIT_CRANKS ? 40 : 12);
+    if (look(&life, 0) != shared->commits - 1) fail(&life, "it ended at an earlier commit");
+    printf("[       OK ] %s, %s: %u lives, %llu steps, %zu commits\n", play->name,
+           mode_names[mode], lives, (unsigned long long)steps, shared->commits);
+    fflush(stdout);
+    lab_free(&l);
+    lab_free(&images);
+}
+
+int main(int argc, char **argv)
+{
+    bool all = argc == 2 && strcmp(argv[1], "long") == 0;
+    struct rng rng = rng_new(rng_seed_from_env(1));
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return 1;
+    signal(SIGALRM, too_long);
+    printf("[==========] Running 4 test(s).\n");
+    for (size_t i = 0; i < sizeof plays / sizeof *plays; i++) {
+        sweep(&plays[i], COMMIT_CRANKS, &rng, all);
+        sweep(&plays[i], COMMIT_MESSAGES, &rng, all);
+    }
+    printf("[==========] 4 test(s) run.\n4 passed, 0 failed\n");
+    return 0;
+}

@@ -272,7 +272,7 @@ const rowOf = row => {
 // -- the whole ------------------------------------------------------------------------
 
 const git = (...args) => {
-    const done = spawnSync('git', args, { cwd: root, encoding: 'utf8' });
+    const done = spawnSync('git', ['--no-optional-locks', ...args], { cwd: root, encoding: 'utf8' });
     return done.status === 0 ? done.stdout.trim() : '';
 };
 const commit = () => {

@@ -5,11 +5,12 @@
 # first.
 
 fork_test_o := $(host_o) $(worker_o) $(kernel_o) $(store_o) $(base_o)
-fork_tests := test_transparency test_isolation test_crash
+fork_tests := test_crash test_transparency test_isolation test_death
 
 FORK_PROGRAMS := $(fork_tests:%=$(BUILD)/tests/fork/%)
-FORK_TESTS := $(FORK_PROGRAMS)
-FORK_TESTS_LONG :=
+FORK_TESTS := $(FORK_PROGRAMS) tests/fork/images.sh
+FORK_TESTS_LONG := "$(BUILD)/tests/fork/test_crash long" \
+	"$(BUILD)/tests/fork/test_transparency long"
 
 $(FORK_PROGRAMS): $(BUILD)/tests/fork/%: $(BUILD)/tests/fork/%.o $(BUILD)/tests/fork/lab.o \
 		$(fork_test_o) | $(BUILD)/zygote-worker

@@ -6,7 +6,7 @@
 
 kernel_needs := $(BASE:%=base/%) $(STORE:%=store/%) $(KERNEL:%=kernel/%)
 kernel_world := $(BUILD)/tests/kernel/world.o $(BUILD)/tests/kernel/scripted.o
-kernel_tests := test_faults
+kernel_tests := test_faults test_fork
 
 KERNEL_PROGRAMS := $(kernel_tests:%=$(BUILD)/tests/kernel/%)
 KERNEL_TESTS := $(KERNEL_PROGRAMS)

@@ -18,6 +18,13 @@
 #include "store/memvfs.h"
 #include "store/model.h"
 
+/* The sanitizers make each run four times as long. */
+#ifdef __SANITIZE_ADDRESS__
+enum { RANDOM_RUNS = 500 };
+#else
+enum { RANDOM_RUNS = 2000 };
+#endif
+
 struct script {
     struct op ops[SCRIPT_MAX];
     unsigned n;
@@ -240,7 +247,7 @@ int main(int argc, char **argv)
         bad = from_file(argv[1]);
     } else {
         of = 3;
-        bad = exhaustive() + random_runs(2000);
+        bad = exhaustive() + random_runs(RANDOM_RUNS);
     }
     printf("%d passed, %d failed\n", of - bad, bad);
     memvfs_uninstall();

@@ -128,18 +128,41 @@ static void settle_object(struct kernel *k, kref o, struct action_list *actions)
     }
 }
 
+static void settle(struct kernel *k, kref r, struct action_list *actions)
+{
+    if (r.kind == KREF_PROMISE) settle_promise(k, r);
+    if (r.kind == KREF_OBJECT) settle_object(k, r, actions);
+}
+
+/* Upstream looks at each kref once: one whose last reference goes with a promise that is
+ * looked at after it stays for ever.  So in a store that must equal upstream's. */
+static void settle_once(struct kernel *k, struct action_list *actions)
+{
+    for (size_t i = 0; i < k->maybe_free.count; i++) settle(k, k->maybe_free.items[i], actions);
+    kref_set_clear(&k->maybe_free);
+}
+
+static void settle_all(struct kernel *k, struct action_list *actions)
+{
+    while (k->maybe_free.count > 0) {
+        size_t count = k->maybe_free.count;
+        kref *now = ARENA_ARRAY(kernel_arena(k), kref, count);
+        memcpy(now, k->maybe_free.items, count * sizeof *now);
+        kref_set_clear(&k->maybe_free);
+        for (size_t i = 0; i < count; i++) settle(k, now[i], actions);
+    }
+}
+
 void gc_process_refcounts(struct kernel *k)
 {
     struct action_list actions = { 0 };
-    /* The set may grow while we walk it; what is already in it is not visited again. */
-    for (size_t i = 0; i < k->maybe_free.count; i++) {
-        kref r = k->maybe_free.items[i];
-        if (r.kind == KREF_PROMISE) settle_promise(k, r);
-        if (r.kind == KREF_OBJECT) settle_object(k, r, &actions);
+    if (k->zygotes) {
+        settle_all(k, &actions);
+    } else {
+        settle_once(k, &actions);
     }
     struct strings more = { actions.count, actions.items };
     gc_add_actions(k, &more);
-    kref_set_clear(&k->maybe_free);
 }
 
 /* -- before a delivery --------------------------------------------------------------------------- */

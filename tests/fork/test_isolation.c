@@ -220,6 +220,25 @@ TEST(snapshots_do_not_disturb_each_other)
     end(&l);
 }
 
+TEST(a_machine_that_dies_takes_only_its_vat_along)
+{
+    struct lab l;
+    begin(&l);
+    lab_expect(&l, "fork", "[\"P\",\"C\"]", "0");
+    lab_expect(&l, "fork", "[\"C\",\"G\"]", "0");
+    kref done = lab_queue(&l, "done", "[\"C\"]");
+    const char *got = lab_send(&l, "ask", "[\"C\",\"overflow\"]");
+    assert_int_equal(got[0], '!');
+    assert_false(lab_vat_exists(&l, "C"));
+    assert_non_null(strstr(lab_take(&l, done), "[\"failed\","));
+    add(&l, "P", 1);
+    assert_counts(&l, "P", 2);
+    assert_counts(&l, "G", 1);
+    lab_expect(&l, "fork", "[\"P\",\"D\"]", "0");
+    assert_counts(&l, "D", 2);
+    end(&l);
+}
+
 /* -- zygotes ------------------------------------------------------------------------------------ */
 
 TEST(a_sealed_vat_forks_and_nothing_else)
@@ -319,6 +338,17 @@ TEST(refusals_leave_nothing)
     end(&l);
 }
 
+TEST(a_vat_that_cannot_start_leaves_nothing)
+{
+    struct lab l;
+    begin(&l);
+    assert_refused(&l, "create", "[\"T\",\"throws\"]", "Vat Creation Error");
+    lab_restart(&l);
+    assert_refused(&l, "fork", "[\"T\",\"C\"]", "no vat is called");
+    assert_counts(&l, "P", 1);
+    end(&l);
+}
+
 static int clean_up(void **state)
 {
     (void)state;
@@ -342,9 +372,11 @@ int main(void)
         cmocka_unit_test(a_child_outlives_its_parent),
         cmocka_unit_test(the_end_of_a_child_is_its_own),
         cmocka_unit_test(snapshots_do_not_disturb_each_other),
+        cmocka_unit_test(a_machine_that_dies_takes_only_its_vat_along),
         cmocka_unit_test(a_sealed_vat_forks_and_nothing_else),
         cmocka_unit_test(messages_before_the_fork_are_in_the_past_later_ones_never_arrive),
         cmocka_unit_test(refusals_leave_nothing),
+        cmocka_unit_test(a_vat_that_cannot_start_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, clean_up);
 }

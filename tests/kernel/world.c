@@ -468,7 +468,7 @@ static unsigned litter_object(struct world *w, kref o)
     vat_id owner;
     unsigned found = 0;
     if (!object_owner(k, o, &owner)) {
-        if (n.reachable == 0) litter(w, found, "litter: the orphan %s", kref_text(o).s);
+        if (n.reachable == 0) litter(w, found, "litter: the orphan %s (0,%llu)", kref_text(o).s, (unsigned long long)n.recognizable);
     } else if (!vat_is_sealed(k, owner)) {
         if (n.reachable == 0 && clist_is_reachable(k, owner, o)) {
             litter(w, found, "litter: nobody told v%u to drop %s", owner.n, kref_text(o).s);

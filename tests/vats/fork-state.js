@@ -135,6 +135,11 @@ export const buildRootObject = (_vatPowers, vatParameters = {}, baggage) => {
             void E(kept.get(label)).never();
             return 'hung';
         },
+        // ends the machine, not just the method
+        overflow() {
+            const deeper = n => 1 + deeper(n + 1);
+            return deeper(0);
+        },
         // exports
         purse: () => makePurse(heap),
         cell: () => {

@@ -81,8 +81,8 @@ include tests/tests.mk
 
 # -- the rest ------------------------------------------------------------------------
 
--include examples/demo/demo.mk
--include bench/bench.mk
+include examples/demo/demo.mk
+include bench/bench.mk
 
 .PHONY: demo install clean
 demo: all

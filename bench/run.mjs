@@ -49,7 +49,7 @@ const COUNTS = {
         rounds: 2,
         workerStart: 100, stockStart: 20, workerCold: 10, stockCold: 10,
         hello: 10, helloPeer: 5,
-        creates: 10, forks: 100, createPeer: 12,
+        creates: 10, forks: 100, forkStores: 4, createPeer: 12,
         children: 50, page: 50, pagePeer: 12, cranks: 5, cranksPeer: 3,
         zcfCreates: 3, zcfForks: 50, zcfPeer: 3,
     },
@@ -185,6 +185,10 @@ const sections = {
     hello,
     fork() {
         ours('fork', { n: count.forks, creates: count.creates });
+        // More stores, forks only: eleven samples at each end of one are too few for fork_flat.
+        for (let i = 1; i < (count.forkStores || 1); i += 1) {
+            ours('fork', { n: count.forks, creates: 0 });
+        }
         peer('create', count.createPeer);
     },
     memory: round => round === 0 && ours('memory', { n: count.children }),
@@ -211,18 +215,25 @@ const summary = samples => ({
     n: samples.length,
 });
 
-// Each round's forks by themselves, so that warm and cold halves of two rounds do not mix.
+// Of each store its own first and last forks; n is how many samples stand at either end.
 const flat = () => {
     const samples = quantities['ours fork_answer_ms'] || [];
     const early = [];
     const late = [];
+    const each = []; // a ratio per store: how far one store's figure can be trusted
     for (let at = 0; at + count.forks <= samples.length; at += count.forks) {
-        early.push(...samples.slice(at + 1, at + 12));
-        late.push(...samples.slice(at + count.forks - 11, at + count.forks));
+        const ends = [
+            samples.slice(at + 1, at + 12),
+            samples.slice(at + count.forks - 11, at + count.forks),
+        ];
+        early.push(...ends[0]);
+        late.push(...ends[1]);
+        each.push(percentile(ends[1], 50) / percentile(ends[0], 50));
     }
     return early.length < 11
         ? undefined
-        : { p50: round(percentile(late, 50) / percentile(early, 50)), n: early.length };
+        : { p50: round(percentile(late, 50) / percentile(early, 50)), n: early.length,
+              stores: { n: each.length, lowest: round(Math.min(...each)), highest: round(Math.max(...each)) } };
 };
 
 const versionOf = name =>

@@ -22,6 +22,15 @@ static int make_zygote(struct kit *k, struct err *e)
     return kit_commit(k, e);
 }
 
+/* A vat that was made and asked has said what it should: the trivial one "pong", ZCF the
+ * names of its methods. */
+static bool answered(const char *method, const struct pass *value)
+{
+    if (strstr(method, "AndAnswer") == NULL) return true;
+    return value->style == PASS_STRING ? span_is(value->text, "pong")
+                                       : value->style == PASS_ARRAY && value->count > 0;
+}
+
 static int time_call(struct kit *k, const char *method, const char *arg, struct figures *ms,
                      struct err *e)
 {
@@ -29,6 +38,7 @@ static int time_call(struct kit *k, const char *method, const char *arg, struct 
     int failed = arg == NULL ? kit_call0(k, method, &answer, e)
                              : kit_call1(k, method, arg, &answer, e);
     if (failed) return -1;
+    if (!answered(method, answer.value)) return err_set(e, EXIT_VAT, "%s: not the answer of that vat", method);
     if (ms != NULL) figures_add(ms, (double)answer.us / 1e3);
     return kit_commit(k, e);
 }

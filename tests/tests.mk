@@ -4,17 +4,18 @@
 
 include tests/unit/unit.mk
 include tests/kernel/marshal.mk
--include tests/kernel/kernel.mk
--include tests/store/tests.mk
+include tests/kernel/kernel.mk
+include tests/store/tests.mk
 include tests/worker/tests.mk
 include tests/engine/tests.mk
 include tests/conformance/conformance.mk
--include tests/fork/fork.mk
--include tests/e2e/e2e.mk
+include tests/fork/fork.mk
+include tests/e2e/e2e.mk
+include tests/demo/demo.mk
 
 CHECK_PROGRAMS := $(UNIT_PROGRAMS) $(MARSHAL_PROGRAMS) $(KERNEL_PROGRAMS) $(STORE_PROGRAMS) \
 	$(worker_test_programs) $(ENGINE_PROGRAMS) $(CONFORMANCE_PROGRAMS) $(FORK_PROGRAMS) \
-	$(E2E_PROGRAMS)
+	$(E2E_PROGRAMS) $(DEMO_PROGRAMS)
 
 # Longest first, so that two jobs end together.
 CHECK_TESTS := $(FORK_TESTS) $(ENGINE_TESTS) $(CONFORMANCE_TESTS) $(STORE_TESTS) \

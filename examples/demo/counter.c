@@ -22,7 +22,7 @@ static int reading(struct kit *k, const char *method, size_t count,
     return 0;
 }
 
-enum { COUNTERS = 3, STEPS_MAX = 8 };
+enum { COUNTERS = 3 };
 
 static const char *const NAMES[COUNTERS] = { "parent", "early", "late" };
 
@@ -113,6 +113,7 @@ int demo_counter(struct demo *d, struct err *e)
     struct kit_options o = { .config = file_join(&a, d->configs, "demo.json"),
                              .dir = file_join(&a, d->dir, "counter") };
     story_chapter(&d->story, "A counter and its forks grow apart");
+    story_doing(&d->story, "starting a kernel");
     int failed = kit_boot(&k, &o, e);
     if (!failed) {
         struct counters c = { .demo = d, .kit = &k, .right = true, .agree = true };

@@ -36,5 +36,5 @@ int demo_counter(struct demo *d, struct err *e) MUST_CHECK;
 
 /* The vats of a kit as a family tree, into d->tree. */
 void report_tree(struct demo *d, struct kit *k);
-void report_table(const struct demo *d);
+void report_table(struct demo *d);
 void report_json(const struct demo *d, struct buf *out);

@@ -97,13 +97,13 @@ static int choose_place(struct arena *a, const struct options *o, const char **o
     return 0;
 }
 
-static void tell_the_end(const struct demo *d, const struct options *o, uint64_t us)
+static void tell_the_end(struct demo *d, const struct options *o, uint64_t us)
 {
-    const struct story *s = &d->story;
+    struct story *s = &d->story;
     report_table(d);
     story_chapter(s, "The family");
     story_say(s, "%.*s", (int)d->tree.n - 1, d->tree.p);
-    if (o->keep != NULL) story_say(s, "\nKept: look with  build/zygote -C %s/zoe tree", o->keep);
+    if (o->keep != NULL) story_say(s, "\nKept: look with  zygote -C %s/zoe tree", o->keep);
     story_say(s, "\n%u of %u claims hold; the demo took %s.", s->claim_count - s->false_count,
               s->claim_count, time_text((double)us).s);
 }

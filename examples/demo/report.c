@@ -47,7 +47,7 @@ static void put_sizes(const struct demo *d)
     row("store", bytes_text((double)d->store_create_bytes).s, bytes_text(d->store_fork_bytes).s, "");
 }
 
-void report_table(const struct demo *d)
+void report_table(struct demo *d)
 {
     if (d->story.silent) return;
     char heads[3][32];

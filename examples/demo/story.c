@@ -19,8 +19,9 @@ void story_open(struct story *s, bool silent)
     setvbuf(stdout, NULL, _IOLBF, 0); /* in order with stderr, also into a file */
 }
 
-void story_say(const struct story *s, const char *fmt, ...)
+void story_say(struct story *s, const char *fmt, ...)
 {
+    story_progress_end(s);
     if (s->silent) return;
     va_list ap;
     va_start(ap, fmt);
@@ -29,14 +30,16 @@ void story_say(const struct story *s, const char *fmt, ...)
     putchar('\n');
 }
 
-void story_chapter(const struct story *s, const char *text)
+void story_chapter(struct story *s, const char *text)
 {
+    story_progress_end(s);
     if (s->silent) return;
     printf(s->color ? "\n\033[1m%s\033[0m\n" : "\n%s\n", text);
 }
 
-void story_timed(const struct story *s, uint64_t us, const char *fmt, ...)
+void story_timed(struct story *s, uint64_t us, const char *fmt, ...)
 {
+    story_progress_end(s);
     if (s->silent) return;
     char text[256];
     va_list ap;
@@ -56,6 +59,7 @@ void story_claim(struct story *s, bool holds, const char *fmt, ...)
     vsnprintf(c->text, sizeof c->text, fmt, ap);
     va_end(ap);
     c->holds = holds;
+    story_progress_end(s);
     if (!holds) {
         s->false_count++;
         fprintf(stderr, "zygote-demo: NOT TRUE: %s\n", c->text);
@@ -64,18 +68,28 @@ void story_claim(struct story *s, bool holds, const char *fmt, ...)
     }
 }
 
-void story_progress(const struct story *s, const char *what, unsigned done, unsigned total)
+void story_doing(struct story *s, const char *what)
+{
+    if (!s->progress) return;
+    fprintf(stderr, "\r\033[K  %s %s", what, s->utf8 ? "…" : "...");
+    fflush(stderr);
+    s->doing = true;
+}
+
+void story_progress(struct story *s, const char *what, unsigned done, unsigned total)
 {
     if (!s->progress) return;
     fprintf(stderr, "\r\033[K  %s: %u of %u", what, done, total);
     fflush(stderr);
+    s->doing = true;
 }
 
-void story_progress_end(const struct story *s)
+void story_progress_end(struct story *s)
 {
-    if (!s->progress) return;
+    if (!s->doing) return;
     fputs("\r\033[K", stderr);
     fflush(stderr);
+    s->doing = false;
 }
 
 /* Three digits that mean something. */

@@ -69,6 +69,7 @@ static bool names_method(const struct pass *methods, const char *name)
 static int create(struct demo *d, struct kit *k, struct err *e)
 {
     struct kit_answer answer;
+    story_doing(&d->story, "createVat");
     if (kit_call0(k, "create", &answer, e) != 0) return -1;
     figures_add(&d->create_us, (double)answer.us);
     story_timed(&d->story, answer.us, "createVat: ZCF with the contract, to its first answer");
@@ -85,6 +86,7 @@ static int create_more(struct demo *d, struct kit *k, struct err *e)
     for (unsigned i = 1; i < d->creates; i++) {
         char name[32];
         snprintf(name, sizeof name, "created-%u", i + 1);
+        story_doing(&d->story, "createVat");
         if (kit_call1(k, "createAndAnswer", name, &answer, e) != 0) return -1;
         figures_add(&d->create_us, (double)answer.us);
         story_timed(&d->story, answer.us, "another one, to compare with");
@@ -145,7 +147,6 @@ static int fork_all(struct demo *d, struct kit *k, struct err *e)
         if (fork_one(d, k, i, &ok, e) != 0) return -1;
         answered += ok;
     }
-    story_progress_end(&d->story);
     if (store_bytes(k, &after, e) != 0) return -1;
     d->store_fork_bytes = (double)(after - before) / d->forks;
     d->first_fork_us = (uint64_t)d->fork_us.at[0];
@@ -218,6 +219,7 @@ static void on_breach(void *ctx, const char *text)
 
 static int check_books(struct demo *d, struct kit *k, struct err *e)
 {
+    story_doing(&d->story, "audit");
     if (kit_commit(k, e) != 0) return -1;
     uint64_t breaches = kernel_audit(controller_store(k->controller), on_breach, NULL);
     story_claim(&d->story, breaches == 0,
@@ -249,7 +251,9 @@ int demo_zoe(struct demo *d, struct err *e)
     story_chapter(&d->story, "A contract's vat");
     story_say(&d->story, "  ZCF and the contract automaticRefund are the real ones of @agoric/zoe. Zoe itself is\n"
                          "  not running: zoeService, invitationIssuer and the instances' admin objects are\n"
-                         "  stand-ins, plain objects of the demo's bootstrap vat.");
+                         "  stand-ins, plain objects of the demo's bootstrap vat. bringOutYourDead comes every\n"
+                         "  1,000 deliveries here, not after each as by default: it would unshare memory.");
+    story_doing(&d->story, "starting a kernel");
     uint64_t began = kit_now_us();
     int failed = kit_boot(&k, &o, e);
     if (!failed) {

@@ -42,7 +42,8 @@ struct jval {
 };
 
 /* Parse a whole text (white space around it allowed).
- * fails  EXIT_USAGE with "line L column C: …"; nothing is kept. */
+ * fails  EXIT_USAGE with "line L column C: …", EXIT_POLICY if it is nested too deeply;
+ *        nothing is kept. */
 int json_parse(struct arena *a, struct span text, struct jval *out, struct err *e) MUST_CHECK;
 
 enum json_type json_type(struct jval v);

@@ -22,6 +22,7 @@ struct parser {
     } open[JSON_DEPTH_MAX];
     size_t depth;
     const char *wrong; /* what is wrong at `at`, once something is */
+    bool too_deep;     /* and it is that */
 };
 
 static int wrong(struct parser *ps, const char *what)
@@ -197,8 +198,10 @@ static enum want after_value(const struct parser *ps)
 
 static int open_container(struct parser *ps, enum want *want)
 {
-    if (ps->depth == JSON_DEPTH_MAX)
+    if (ps->depth == JSON_DEPTH_MAX) {
+        ps->too_deep = true;
         return wrong(ps, "nested too deeply");
+    }
     bool object = peek(ps) == '{';
     uint32_t i = tok_add(ps, (struct json_tok){ .start = (uint32_t)ps->at });
     link_value(ps, i);
@@ -326,7 +329,7 @@ static int say_where(const struct parser *ps, struct err *e)
             column++;
         }
     }
-    return err_set(e, EXIT_USAGE, "line %zu column %zu: %s", line, column, ps->wrong);
+    return err_set(e, ps->too_deep ? EXIT_POLICY : EXIT_USAGE, "line %zu column %zu: %s", line, column, ps->wrong);
 }
 
 int json_parse(struct arena *a, struct span text, struct jval *out, struct err *e)

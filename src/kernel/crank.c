@@ -105,9 +105,7 @@ static enum route to_fulfilled(struct kernel *k, const struct send_event *s, kre
         return to_object(k, s, single, target, vat);
     }
     struct span method = marshal_method(kernel_arena(k), s->message.methargs.body);
-    return splat_saying(k, s, arena_printf(kernel_arena(k),
-                                           "data is not callable, has no method %.*s",
-                                           SPAN_ARG(method)));
+    return splat_saying(k, s, span_join(k, "data is not callable, has no method ", method, ""));
 }
 
 static enum route to_unresolved(struct kernel *k, const struct send_event *s, kref *target, vat_id *vat)
@@ -265,7 +263,7 @@ static int options_crank(struct kernel *k, struct jval event, struct crank_resul
     vat_id vat = event_vat(k, event);
     struct jval interval = json_get(json_get(event, "options"), "reapInterval");
     uint64_t n;
-    if (!vat_is_alive(k, vat) || json_type(interval) == JSON_NONE) return 0;
+    if (!vat_is_alive(k, vat) || vat_is_sealed(k, vat) || json_type(interval) == JSON_NONE) return 0;
     if (json_is(interval, "never")) {
         vat_set_reap_interval(k, vat, REAP_NEVER);
     } else if (json_u64(interval, &n)) {
@@ -371,14 +369,17 @@ static int do_job(struct kernel *k, const struct job *j, struct crank_result *r,
     }
 }
 
-/* A vat that fails in the bringOutYourDead before a snapshot fails like in any delivery. */
+/* A vat that fails, or ends itself, in the bringOutYourDead before a snapshot does so as in
+ * any delivery. */
 static int save_snapshot(struct kernel *k, struct crank_result *r, struct err *e)
 {
     bool bad;
     if (!r->delivered) return 0;
+    memset(&k->fate, 0, sizeof k->fate);
     if (warehouse_snapshot(k, r->vat, 0, NULL, &bad, e) != 0) return -1;
     if (!bad) return 0;
-    undo_and_terminate(k, r, SPAN("vat could not be brought to rest for its snapshot"));
+    judge(k, &(struct delivered){ .ok = k->fate.exiting,
+                                  .problem = SPAN("vat could not be brought to rest for its snapshot") }, r);
     r->measure_dirt = false;
     r->admin_method = SPAN_NONE;
     return 0;

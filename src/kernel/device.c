@@ -98,7 +98,7 @@ struct span device_invoke(struct kernel *k, kref node, struct span method,
     }
     struct span slot = device_slot(k, d, node);
     for (size_t i = 0; i < args->count; i++) {
-        if (!ops->keeps_no_slots(method)) {
+        if (!ops->keeps_no_slots(k, slot, method)) {
             device_slot(k, d, args->slots[i]);
         } else {
             kref_set_add(&k->maybe_free, args->slots[i]); /* nobody else may count it */

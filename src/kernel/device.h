@@ -27,7 +27,7 @@ struct span device_invoke(struct kernel *k, kref node, struct span method,
 struct device_ops {
     const char *name;
     /* Some calls must not put their arguments into the device's c-list. */
-    bool (*keeps_no_slots)(struct span method);
+    bool (*keeps_no_slots)(struct kernel *k, struct span slot, struct span method);
     bool (*invoke)(struct kernel *k, device_id d, struct span slot, struct span method,
                    const struct capdata *args, struct capdata *answer);
 };

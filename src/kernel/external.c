@@ -11,15 +11,18 @@ struct strings external_all(struct kernel *k)
     return state_commas(k, text);
 }
 
-void external_hold(struct kernel *k, kref r)
+void external_hold(struct kernel *k, const kref *krefs, size_t count)
 {
-    struct strings all = external_all(k);
-    ref_inc(k, r, REF_NORMAL);
-    all = strings_with(k, &all, span_of_kref(k, r));
-    kv_host_set(k->store, key, strings_commas(k, &all));
+    struct string_list all = { .of = external_all(k) };
+    all.room = all.of.count;
+    for (size_t i = 0; i < count; i++) {
+        ref_inc(k, krefs[i], REF_NORMAL);
+        string_list_add(k, &all, span_of_kref(k, krefs[i]));
+    }
+    if (count > 0) kv_host_set(k->store, key, strings_commas(k, &all.of));
 }
 
-void external_release(struct kernel *k, kref r)
+bool external_release(struct kernel *k, kref r)
 {
     struct strings all = external_all(k);
     struct span name = span_of_kref(k, r);
@@ -27,7 +30,8 @@ void external_release(struct kernel *k, kref r)
         if (!span_eq(all.items[i], name)) continue;
         all.items[i] = all.items[--all.count];
         kv_host_set(k->store, key, strings_commas(k, &all));
-        break;
+        ref_dec(k, r, REF_NORMAL);
+        return true;
     }
-    ref_dec(k, r, REF_NORMAL);
+    return false;
 }

@@ -9,7 +9,9 @@
 
 #include "kernel/state.h"
 
-void external_hold(struct kernel *k, kref r);
-void external_release(struct kernel *k, kref r);
+/* Count a reference of the host to each, a kref as often as it is given. */
+void external_hold(struct kernel *k, const kref *krefs, size_t count);
+/* The host lets go of one.  False, and nothing happens, if it held none. */
+bool external_release(struct kernel *k, kref r);
 /* Everything held, a kref as often as it is counted. */
 struct strings external_all(struct kernel *k);

@@ -162,30 +162,52 @@ static void report_refusal(struct kernel *k, struct span method, vat_id vat, boo
 
 /* -- a current snapshot ------------------------------------------------------------------------------ */
 
+static void release_oldrefs(struct kernel *k, const struct request *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        if (r->oldrefs[i].kind == KREF_OBJECT) ref_dec(k, r->oldrefs[i], REF_NORMAL);
+    }
+}
+
 /* Make the vat's snapshot current: nothing but load-snapshot in its span.  A function of
  * the store alone, so that every node of a consensus machine does the same.
- * out  *bad  the vat could not bring out its dead; its machine is stopped. */
-static int make_current(struct kernel *k, vat_id vat, bool *bad, struct err *e)
+ * out  *wrote  it was not, and the vat brought out its dead
+ *      *bad    in which it failed. */
+static int make_current(struct kernel *k, vat_id vat, bool *wrote, bool *bad, struct err *e)
 {
     struct transcript_bounds t;
     struct snapshot_info have;
     struct span name = span_of_vat(k, vat);
     bool found = transcript_bounds(k->store, name, &t);
     INVARIANT(found);
-    *bad = false;
-    if (t.end - t.start <= 1 && snapshot_info(k->store, name, &have)) return 0;
+    *wrote = t.end - t.start > 1 || !snapshot_info(k->store, name, &have);
+    if (!*wrote) return 0;
     memset(&k->fate, 0, sizeof k->fate);
-    if (warehouse_snapshot(k, vat, 1, NULL, bad, e) != 0) return -1;
-    if (*bad) warehouse_stop(k, vat);
-    return 0;
+    return warehouse_snapshot(k, vat, 1, NULL, bad, e);
 }
 
-/* What a failed bringOutYourDead did is undone; the vat itself goes on as it was. */
-static void undo(struct request *r, struct crank_result *out)
+/* Check the request and bring the parent to rest.  A refusal that comes after the parent
+ * has brought out its dead undoes that: the vat goes on as it was.
+ * out  *why  SPAN_NONE: go on.  Otherwise everything is settled but for telling. */
+static int prepare(struct kernel *k, const struct request *r, struct span *why,
+                   struct crank_result *out, struct err *e)
 {
-    out->abort = out->consume = true;
-    out->release = r->oldrefs;
-    out->release_count = r->count;
+    bool wrote = false, bad = false;
+    *why = refusal(k, r);
+    if (why->p == NULL && !vat_is_sealed(k, r->parent)) {
+        if (make_current(k, r->parent, &wrote, &bad, e) != 0) return -1;
+        *why = bad ? SPAN("vat could not be brought to rest for its snapshot") : refusal(k, r);
+    }
+    if (why->p == NULL) return 0;
+    if (wrote) {
+        out->abort = out->consume = true;
+        out->release = r->oldrefs;
+        out->release_count = r->count;
+        warehouse_stop(k, r->parent);
+    } else {
+        release_oldrefs(k, r);
+    }
+    return 0;
 }
 
 /* -- cloning --------------------------------------------------------------------------------------------- */
@@ -363,7 +385,9 @@ static void report_child(struct clone *c, struct crank_result *out)
     }
     if (c->r->options.host) { /* nobody else would hold them */
         if (c->root.kind != KREF_INVALID) object_pin(k, c->root);
-        for (size_t i = 0; i < c->r->count; i++) external_hold(k, new_name(c, c->r->oldrefs[i]));
+        kref *held = ARENA_ARRAY(a, kref, c->r->count + 1);
+        for (size_t i = 0; i < c->r->count; i++) held[i] = new_name(c, c->r->oldrefs[i]);
+        external_hold(k, held, c->r->count);
         return;
     }
     struct span keys[] = { SPAN("newrefs"), SPAN("rootObject") };
@@ -372,31 +396,13 @@ static void report_child(struct clone *c, struct crank_result *out)
     call_back(k, SPAN("newVatCallback"), c->r->child, pass_record(a, 2, keys, values), out);
 }
 
-static void release_oldrefs(struct kernel *k, const struct request *r)
-{
-    for (size_t i = 0; i < r->count; i++) {
-        if (r->oldrefs[i].kind == KREF_OBJECT) ref_dec(k, r->oldrefs[i], REF_NORMAL);
-    }
-}
-
 int fork_crank(struct kernel *k, struct jval event, struct crank_result *out, struct err *e)
 {
     struct request r = decode(k, event);
-    struct span why = refusal(k, &r), method = SPAN("newVatCallback");
-    bool bad = false;
-    if (why.p == NULL && !vat_is_sealed(k, r.parent)) {
-        if (make_current(k, r.parent, &bad, e) != 0) return -1;
-        if (bad) {
-            undo(&r, out);
-            report_refusal(k, method, r.child, r.options.host,
-                           SPAN("vat could not be brought to rest for its snapshot"), out);
-            return 0;
-        }
-        why = refusal(k, &r); /* bringOutYourDead may have changed what there is */
-    }
+    struct span why;
+    if (prepare(k, &r, &why, out, e) != 0) return -1;
     if (why.p != NULL) {
-        release_oldrefs(k, &r);
-        report_refusal(k, method, r.child, r.options.host, why, out);
+        report_refusal(k, SPAN("newVatCallback"), r.child, r.options.host, why, out);
         return 0;
     }
     kernel_step_label(k, "fork: snapshot current");
@@ -408,37 +414,33 @@ int fork_crank(struct kernel *k, struct jval event, struct crank_result *out, st
     return 0;
 }
 
+/* From here on nothing changes the vat but its end; its root is held for its children. */
+static void seal(struct kernel *k, vat_id vat)
+{
+    struct span text;
+    kref root;
+    kv_set(k->store, key_vat(k, vat, "sealed"), SPAN("1"));
+    if (kv_get(k->store, key_clist_vref(k, vat, SPAN("o+0")), &text) && kref_parse(text, &root)) {
+        object_pin(k, root);
+    }
+    warehouse_stop(k, vat);
+}
+
 int zygotify_crank(struct kernel *k, struct jval event, struct crank_result *out, struct err *e)
 {
-    struct arena *a = kernel_arena(k);
     struct request r = { 0 };
-    bool ok = vat_id_parse(json_str(json_get(event, "vatID"), a), &r.parent);
+    struct span why, method = SPAN("zygoteCallback");
+    bool host = json_type(json_get(event, "host")) == JSON_TRUE;
+    bool ok = vat_id_parse(json_str(json_get(event, "vatID"), kernel_arena(k)), &r.parent);
     INVARIANT(ok);
-    bool host = json_type(json_get(event, "host")) == JSON_TRUE, bad = false;
-    struct span why = fork_refusal(k, r.parent), method = SPAN("zygoteCallback");
-    if (why.p == NULL && !vat_is_sealed(k, r.parent)) {
-        if (make_current(k, r.parent, &bad, e) != 0) return -1;
-        if (bad) {
-            undo(&r, out);
-            report_refusal(k, method, r.parent, host,
-                           SPAN("vat could not be brought to rest for its snapshot"), out);
-            return 0;
-        }
-        why = not_quiescent(k, r.parent);
-    }
+    if (prepare(k, &r, &why, out, e) != 0) return -1;
     if (why.p != NULL) {
         report_refusal(k, method, r.parent, host, why, out);
         return 0;
     }
-    struct span text;
-    kref root;
-    kv_set(k->store, key_vat(k, r.parent, "sealed"), SPAN("1"));
-    if (kv_get(k->store, key_clist_vref(k, r.parent, SPAN("o+0")), &text) && kref_parse(text, &root)) {
-        object_pin(k, root);
-    }
-    warehouse_stop(k, r.parent);
+    seal(k, r.parent);
     kernel_note(k, "sealed %s as a zygote", vat_id_text(r.parent).s);
-    if (!host) call_back(k, method, r.parent, pass_record(a, 0, NULL, NULL), out);
+    if (!host) call_back(k, method, r.parent, pass_record(kernel_arena(k), 0, NULL, NULL), out);
     return 0;
 }
 

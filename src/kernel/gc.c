@@ -67,24 +67,6 @@ void gc_add_actions(struct kernel *k, const struct strings *more)
 
 /* -- at the end of a crank --------------------------------------------------------------------- */
 
-/* Actions found while processing, in order; duplicates are folded when they are added. */
-struct action_list {
-    struct span *items;
-    size_t count, cap;
-};
-
-static void list_add(struct kernel *k, struct action_list *l, struct span text)
-{
-    if (l->count == l->cap) {
-        size_t cap = l->cap == 0 ? 16 : l->cap * 2;
-        struct span *grown = ARENA_ARRAY(kernel_arena(k), struct span, cap);
-        if (l->count > 0) memcpy(grown, l->items, l->count * sizeof(struct span));
-        l->items = grown;
-        l->cap = cap;
-    }
-    l->items[l->count++] = text;
-}
-
 static void settle_promise(struct kernel *k, kref p)
 {
     enum promise_state state = promise_state(k, p);
@@ -106,7 +88,7 @@ static void settle_orphan(struct kernel *k, kref o, struct refs n)
     }
 }
 
-static void settle_object(struct kernel *k, kref o, struct action_list *actions)
+static void settle_object(struct kernel *k, kref o, struct string_list *actions)
 {
     struct refs n = object_refs(k, o);
     if (n.reachable > 0) return;
@@ -120,15 +102,15 @@ static void settle_object(struct kernel *k, kref o, struct action_list *actions)
         settle_orphan(k, o, n);
     } else if (!vat_is_sealed(k, owner)) {
         if (clist_is_reachable(k, owner, o)) {
-            list_add(k, actions, gc_action_text(k, owner, GC_DROP_EXPORT, o));
+            string_list_add(k, actions, gc_action_text(k, owner, GC_DROP_EXPORT, o));
         }
         if (n.recognizable == 0) {
-            list_add(k, actions, gc_action_text(k, owner, GC_RETIRE_EXPORT, o));
+            string_list_add(k, actions, gc_action_text(k, owner, GC_RETIRE_EXPORT, o));
         }
     }
 }
 
-static void settle(struct kernel *k, kref r, struct action_list *actions)
+static void settle(struct kernel *k, kref r, struct string_list *actions)
 {
     if (r.kind == KREF_PROMISE) settle_promise(k, r);
     if (r.kind == KREF_OBJECT) settle_object(k, r, actions);
@@ -136,13 +118,13 @@ static void settle(struct kernel *k, kref r, struct action_list *actions)
 
 /* Upstream looks at each kref once: one whose last reference goes with a promise that is
  * looked at after it stays for ever.  So in a store that must equal upstream's. */
-static void settle_once(struct kernel *k, struct action_list *actions)
+static void settle_once(struct kernel *k, struct string_list *actions)
 {
     for (size_t i = 0; i < k->maybe_free.count; i++) settle(k, k->maybe_free.items[i], actions);
     kref_set_clear(&k->maybe_free);
 }
 
-static void settle_all(struct kernel *k, struct action_list *actions)
+static void settle_all(struct kernel *k, struct string_list *actions)
 {
     while (k->maybe_free.count > 0) {
         size_t count = k->maybe_free.count;
@@ -155,14 +137,13 @@ static void settle_all(struct kernel *k, struct action_list *actions)
 
 void gc_process_refcounts(struct kernel *k)
 {
-    struct action_list actions = { 0 };
+    struct string_list actions = { 0 };
     if (k->zygotes) {
         settle_all(k, &actions);
     } else {
         settle_once(k, &actions);
     }
-    struct strings more = { actions.count, actions.items };
-    gc_add_actions(k, &more);
+    gc_add_actions(k, &actions.of);
 }
 
 /* -- before a delivery --------------------------------------------------------------------------- */

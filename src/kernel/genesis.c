@@ -217,7 +217,7 @@ static int queue_bootstrap(struct making *m, kref *result, struct err *e)
     args[1] = device_nodes(k);
     *result = queue_to_kref(k, vat_root(k, vat), SPAN("bootstrap"),
                             pass_array(kernel_arena(k), 2, args), POLICY_PANIC);
-    external_hold(k, *result);
+    external_hold(k, result, 1);
     if (m->g->pin_bootstrap_root) object_pin(k, vat_root(k, vat));
     return 0;
 }

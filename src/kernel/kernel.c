@@ -134,7 +134,7 @@ kref kernel_send(struct kernel *k, kref target, struct span method, const struct
 {
     char crankhash[SHA256_HEX + 1], activityhash[SHA256_HEX + 1];
     kref result = queue_to_kref(k, target, method, args, POLICY_IGNORE);
-    external_hold(k, result);
+    external_hold(k, &result, 1);
     store_emit_hashes(k->store, crankhash, activityhash); /* statistics unsaved, as upstream */
     return result;
 }
@@ -190,8 +190,8 @@ bool kernel_promise_take(struct kernel *k, kref promise, struct capdata *out)
     char crankhash[SHA256_HEX + 1], activityhash[SHA256_HEX + 1];
     if (state != PROMISE_FULFILLED && state != PROMISE_REJECTED) return false;
     promise_data(k, promise, out);
-    external_release(k, promise);
-    for (size_t i = 0; i < out->count; i++) external_hold(k, out->slots[i]);
+    if (!external_release(k, promise)) return true; /* not the host's to trade in */
+    external_hold(k, out->slots, out->count);
     store_emit_hashes(k->store, crankhash, activityhash);
     return true;
 }
@@ -204,7 +204,8 @@ static void bundle_installed(struct kernel *k, struct span id)
                   pass_array(kernel_arena(k), 1, &arg), POLICY_LOG_FAILURE);
 }
 
-int kernel_install_bundle(struct kernel *k, struct span json_text, struct span *id, struct err *e)
+int kernel_install_bundle(struct kernel *k, struct arena *keep, struct span json_text,
+                          struct span *id, struct err *e)
 {
     char crankhash[SHA256_HEX + 1], activityhash[SHA256_HEX + 1];
     struct jval v;
@@ -218,6 +219,7 @@ int kernel_install_bundle(struct kernel *k, struct span json_text, struct span *
         bundle_installed(k, *id);
         kernel_emit_hashes(k, crankhash, activityhash);
     }
+    if (failed == 0) *id = arena_copy(keep, *id);
     store_end_crank(k->store);
     return failed;
 }

@@ -124,9 +124,10 @@ enum promise_state kernel_promise_state(struct kernel *k, kref promise);
  * (upstream's kpResolution). */
 bool kernel_promise_take(struct kernel *k, kref promise, struct capdata *out);
 
-/* Install a bundle in a running kernel (upstream's validateAndInstallBundle). */
-int kernel_install_bundle(struct kernel *k, struct span json_text, struct span *id,
-                          struct err *e) MUST_CHECK;
+/* Install a bundle in a running kernel (upstream's validateAndInstallBundle).  `id` lives
+ * in `keep`. */
+int kernel_install_bundle(struct kernel *k, struct arena *keep, struct span json_text,
+                          struct span *id, struct err *e) MUST_CHECK;
 
 /* -- forks, from the host (fork.md section 1) ------------------------------------- */
 

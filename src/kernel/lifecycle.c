@@ -11,24 +11,32 @@
 
 /* -- creating ------------------------------------------------------------------------------- */
 
-/* Bundle IDs of lockdown and supervisor: those the vat-admin vat was made with. */
-static struct strings current_boot(struct kernel *k)
+/* Bundle IDs of lockdown and supervisor: those the vat-admin vat was made with.  None if it
+ * was terminated; then nobody waits for a new vat either. */
+static bool current_boot(struct kernel *k, struct strings *out)
 {
     vat_id admin;
-    bool found = vat_by_name(k, SPAN("vatAdmin"), &admin);
-    INVARIANT(found);
-    return vat_options(k, admin).boot;
+    if (!vat_by_name(k, SPAN("vatAdmin"), &admin)) return false;
+    *out = vat_options(k, admin).boot;
+    return true;
 }
 
-static const char *unsupported_option(struct jval v)
+/* What an xs-worker vat cannot be, in upstream's words where it has some. */
+static const char *unsupported(struct jval v)
 {
     struct jval type = json_get(v, "managerType");
-    if (json_type(json_get(v, "enableSetup")) == JSON_TRUE) return "enableSetup";
-    if (json_type(json_get(v, "useTranscript")) == JSON_FALSE) return "useTranscript: false";
-    if (json_type(json_get(v, "nodeOptions")) != JSON_NONE) return "nodeOptions";
-    if (json_type(json_get(v, "meterID")) != JSON_NONE) return "meter";
+    if (json_type(json_get(v, "enableSetup")) == JSON_TRUE) {
+        return "Error: xsnap: enableSetup not supported at all";
+    }
+    if (json_type(json_get(v, "useTranscript")) == JSON_FALSE) {
+        return "Error: xsnap: useTranscript=false not supported";
+    }
+    if (json_type(json_get(v, "nodeOptions")) != JSON_NONE) {
+        return "Error: nodeOptions requires managerType 'node-subprocess'";
+    }
+    if (json_type(json_get(v, "meterID")) != JSON_NONE) return "Error: meters are not in this release";
     if (json_type(type) != JSON_NONE && !json_is(type, "xsnap") && !json_is(type, "xs-worker")) {
-        return "managerType";
+        return "Error: only xs-worker vats are supported";
     }
     return NULL;
 }
@@ -36,26 +44,20 @@ static const char *unsupported_option(struct jval v)
 static struct span threshold_text(struct kernel *k, struct jval reap_interval)
 {
     if (json_type(reap_interval) == JSON_NONE) return SPAN("{}");
-    return arena_printf(kernel_arena(k), "{\"deliveries\":%.*s}", SPAN_ARG(json_raw(reap_interval)));
+    return span_join(k, "{\"deliveries\":", span_join(k, "", json_raw(reap_interval), "}"), "");
 }
 
-bool dynamic_options_decode(struct kernel *k, struct jval v, struct vat_options *out,
-                            struct span *why)
+static struct vat_options dynamic_options(struct kernel *k, struct jval v, struct strings boot)
 {
-    const char *bad = unsupported_option(v);
-    if (bad != NULL) {
-        *why = arena_printf(kernel_arena(k), "Error: xsnap: option %s not supported", bad);
-        return false;
-    }
-    *out = (struct vat_options){
+    return (struct vat_options){
         .name = json_str(json_get(v, "name"), kernel_arena(k)),
-        .boot = current_boot(k),
+        .boot = boot,
+        .enable_setup = json_type(json_get(v, "enableSetup")) == JSON_TRUE,
         .enable_pipelining = json_type(json_get(v, "enablePipelining")) == JSON_TRUE,
-        .use_transcript = true,
+        .use_transcript = json_type(json_get(v, "useTranscript")) != JSON_FALSE,
         .critical = json_type(json_get(v, "critical")) == JSON_TRUE,
         .reap_dirt_threshold = threshold_text(k, json_get(v, "reapInterval")),
     };
-    return true;
 }
 
 /* Upstream goes on counting the references of vatParameters when creation fails. */
@@ -96,17 +98,22 @@ int create_vat_crank(struct kernel *k, struct jval event, struct crank_result *r
     bool ok = vat_id_parse(json_str(json_get(event, "vatID"), a), &vat) &&
               capdata_decode(a, json_get(event, "vatParameters"), &parameters);
     INVARIANT(ok);
-    struct vat_options options;
-    struct span why;
+    struct jval given = json_get(event, "dynamicOptions");
+    struct strings boot;
     vat_add_dynamic(k, vat);
-    if (!dynamic_options_decode(k, json_get(event, "dynamicOptions"), &options, &why)) {
-        creation_failed(k, vat, why, &parameters, r);
+    if (!current_boot(k, &boot)) {
+        creation_failed(k, vat, SPAN("Error: vat-admin is gone"), &parameters, r);
         return 0;
     }
+    struct vat_options options = dynamic_options(k, given, boot);
     vat_create_state(k, vat, bundle, &options);
+    if (unsupported(given) != NULL) {
+        creation_failed(k, vat, span_of(unsupported(given)), &parameters, r);
+        return 0;
+    }
     if (warehouse_ensure(k, vat, e) != 0) {
         if (e->exit != EXIT_VAT) return -1;
-        creation_failed(k, vat, arena_printf(a, "Error: %s", e->text), &parameters, r);
+        creation_failed(k, vat, span_join(k, "Error: ", span_of(e->text), ""), &parameters, r);
         return 0;
     }
     if (start_vat_crank(k, vat, &parameters, r, e) != 0) return -1;

@@ -9,11 +9,6 @@
 #include "kernel/crank.h"
 #include "kernel/vats.h"
 
-/* A dynamic vat's options as createVat passed them on, checked.
- * fails  false, and `why` for the creator: what an xs-worker vat cannot be. */
-bool dynamic_options_decode(struct kernel *k, struct jval v, struct vat_options *out,
-                            struct span *why);
-
 int create_vat_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e);
 int start_vat_crank(struct kernel *k, vat_id vat, const struct capdata *parameters,
                     struct crank_result *r, struct err *e);

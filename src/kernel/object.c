@@ -61,17 +61,17 @@ void object_delete(struct kernel *k, kref o)
 
 void object_retire(struct kernel *k, const kref *objects, size_t count)
 {
-    struct strings actions = { 0 };
+    vat_id *vats;
+    size_t vat_count = vats_all(k, &vats);
+    struct string_list actions = { 0 };
     for (size_t i = 0; i < count; i++) {
-        size_t importers;
-        vat_id *who = vats_importing(k, objects[i], &importers);
-        for (size_t j = 0; j < importers; j++) {
-            actions = strings_with(k, &actions,
-                                   gc_action_text(k, who[j], GC_RETIRE_IMPORT, objects[i]));
+        for (size_t j = 0; j < vat_count; j++) {
+            if (!clist_imports(k, vats[j], objects[i])) continue;
+            string_list_add(k, &actions, gc_action_text(k, vats[j], GC_RETIRE_IMPORT, objects[i]));
         }
         object_delete(k, objects[i]);
     }
-    gc_add_actions(k, &actions);
+    gc_add_actions(k, &actions.of);
 }
 
 void object_orphan(struct kernel *k, kref o, vat_id owner)

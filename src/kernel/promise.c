@@ -159,10 +159,11 @@ static void delete_state(struct kernel *k, kref p)
 
 static void settle(struct kernel *k, kref p, bool rejected, const struct capdata *data)
 {
-    struct strings slots = { 0 };
+    struct strings slots = { data->count, NULL };
+    slots.items = ARENA_ARRAY(kernel_arena(k), struct span, data->count + 1);
     for (size_t i = 0; i < data->count; i++) {
         ref_inc(k, data->slots[i], REF_NORMAL);
-        slots = strings_with(k, &slots, span_of_kref(k, data->slots[i]));
+        slots.items[i] = span_of_kref(k, data->slots[i]);
     }
     promise_requeue(k, p);
     delete_state(k, p);

@@ -79,6 +79,16 @@ void kernel_step_label(struct kernel *k, const char *label)
 
 /* -- keys ----------------------------------------------------------------------------- */
 
+struct span span_join(struct kernel *k, const char *head, struct span middle, const char *tail)
+{
+    size_t h = strlen(head), t = strlen(tail);
+    char *p = arena_alloc(kernel_arena(k), h + middle.n + t + 1);
+    memcpy(p, head, h);
+    if (middle.n > 0) memcpy(p + h, middle.p, middle.n);
+    memcpy(p + h + middle.n, tail, t);
+    return (struct span){ p, h + middle.n + t };
+}
+
 static struct span join(struct kernel *k, const char *head, const char *middle,
                         struct span rest)
 {
@@ -190,6 +200,17 @@ void state_set_strings(struct kernel *k, struct span key, const struct strings *
     buf_putc(&b, ']');
     kv_set(k->store, key, buf_span(&b));
     buf_fini(&b);
+}
+
+void string_list_add(struct kernel *k, struct string_list *l, struct span item)
+{
+    if (l->of.count == l->room) {
+        l->room = l->room < 8 ? 16 : l->room * 2;
+        struct span *grown = ARENA_ARRAY(kernel_arena(k), struct span, l->room);
+        if (l->of.count > 0) memcpy(grown, l->of.items, l->of.count * sizeof *grown);
+        l->of.items = grown;
+    }
+    l->of.items[l->of.count++] = item;
 }
 
 struct strings strings_with(struct kernel *k, const struct strings *s, struct span more)

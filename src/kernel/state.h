@@ -75,6 +75,9 @@ void kernel_rollback(struct kernel *k, enum savepoint sp);
  * every machine, since one of them may be ahead. */
 void kernel_reload(struct kernel *k);
 
+/* Text put together byte by byte: what a vat wrote may hold a NUL, which %.*s would stop at. */
+struct span span_join(struct kernel *k, const char *head, struct span middle, const char *tail);
+
 /* -- keys ------------------------------------------------------------------------- */
 
 struct span key_vat(struct kernel *k, vat_id v, const char *field);        /* v7.options  */
@@ -104,6 +107,12 @@ struct strings state_strings(struct kernel *k, struct span key);
 void state_set_strings(struct kernel *k, struct span key, const struct strings *s);
 struct strings strings_with(struct kernel *k, const struct strings *s, struct span more);
 struct strings strings_without(struct kernel *k, const struct strings *s, struct span gone);
+/* Strings being collected: grows by doubling. */
+struct string_list {
+    struct strings of;
+    size_t room;
+};
+void string_list_add(struct kernel *k, struct string_list *l, struct span item);
 bool strings_have(const struct strings *s, struct span item);
 /* By UTF-16 code units, as Array.prototype.sort() does. */
 void strings_sort(struct strings *s);

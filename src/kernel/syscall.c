@@ -194,19 +194,27 @@ static bool decode_resolution(struct call *c, struct jval v, struct resolution *
     return map(c, name, CLIST_REACH, &out->promise) && map_data(c, &data, &out->data);
 }
 
-static bool may_resolve(struct call *c, const struct resolution *all, size_t i)
+static bool may_resolve(struct call *c, kref p)
 {
     vat_id decider;
     c->why = "a promise is not the vat's to resolve";
-    if (promise_state(c->k, all[i].promise) != PROMISE_UNRESOLVED ||
-        !promise_decider(c->k, all[i].promise, &decider) || !vat_id_eq(decider, c->vat)) {
-        return false;
+    return promise_state(c->k, p) == PROMISE_UNRESOLVED && promise_decider(c->k, p, &decider) &&
+           vat_id_eq(decider, c->vat);
+}
+
+static bool may_resolve_all(struct call *c, const struct resolution *all, size_t count)
+{
+    struct kref_set seen = { 0 };
+    bool ok = true;
+    for (size_t i = 0; ok && i < count; i++) {
+        ok = may_resolve(c, all[i].promise);
+        if (ok && !kref_set_add(&seen, all[i].promise)) {
+            c->why = "a promise is resolved twice";
+            ok = false;
+        }
     }
-    c->why = "a promise is resolved twice";
-    for (size_t j = 0; j < i; j++) {
-        if (kref_eq(all[j].promise, all[i].promise)) return false;
-    }
-    return true;
+    kref_set_fini(&seen);
+    return ok;
 }
 
 static enum outcome do_resolve(struct call *c)
@@ -219,9 +227,7 @@ static enum outcome do_resolve(struct call *c)
     for (size_t i = 0; i < count; i++) {
         if (!decode_resolution(c, json_at(list, i), &all[i])) return REFUSED;
     }
-    for (size_t i = 0; i < count; i++) {
-        if (!may_resolve(c, all, i)) return REFUSED;
-    }
+    if (!may_resolve_all(c, all, count)) return REFUSED;
     for (size_t i = 0; i < count; i++) {
         clist_to_vat(k, c->vat, all[i].promise);
         clist_delete(k, c->vat, all[i].promise);
@@ -420,6 +426,15 @@ static const struct {
     { "abandonExports", do_abandon_exports },
 };
 
+void syscall_refuse(struct kernel *k, vat_id vat, const char *why, struct buf *result)
+{
+    static const struct span problem = { "syscall translation error: prepare to die", 41 };
+    kernel_note(k, "%s made a fatal syscall: %s", vat_id_text(vat).s, why);
+    k->fate.illegal = true;
+    marshal_error(kernel_arena(k), problem, &k->fate.illegal_info);
+    buf_printf(result, "[\"error\",\"%s\"]", problem.p);
+}
+
 void syscall_handle(struct kernel *k, vat_id vat, struct jval vso, struct buf *result)
 {
     struct call c = { k, vat, vso, result, "an unknown syscall" };
@@ -431,11 +446,5 @@ void syscall_handle(struct kernel *k, vat_id vat, struct jval vso, struct buf *r
             break;
         }
     }
-    if (outcome == DONE) return;
-    static const struct span problem = { "syscall translation error: prepare to die", 41 };
-    kernel_note(k, "%s made a fatal syscall (%s): %.200s", vat_id_text(vat).s, c.why,
-                json_raw(vso).p);
-    k->fate.illegal = true;
-    marshal_error(kernel_arena(k), problem, &k->fate.illegal_info);
-    buf_printf(result, "[\"error\",\"%s\"]", problem.p);
+    if (outcome != DONE) syscall_refuse(k, vat, c.why, result);
 }

@@ -17,3 +17,6 @@
 /* Carry out the syscall `vso` of `vat`; append its result's JSON to `result`.
  * Fatal ones also mark k->fate. */
 void syscall_handle(struct kernel *k, vat_id vat, struct jval vso, struct buf *result);
+
+/* Refuse a syscall, fatally, for a reason that people are told. */
+void syscall_refuse(struct kernel *k, vat_id vat, const char *why, struct buf *result);

@@ -69,8 +69,7 @@ static bool is_bundle_id(struct span id)
 
 static struct span state_key(const struct invocation *in, const char *field, struct span rest)
 {
-    struct span inner = arena_printf(kernel_arena(in->k), "%s%.*s", field, SPAN_ARG(rest));
-    return key_device(in->k, in->d, "vs.", inner);
+    return key_device(in->k, in->d, "vs.", span_join(in->k, field, rest, ""));
 }
 
 static struct span allocate_node(struct invocation *in)
@@ -110,7 +109,7 @@ static bool named_bundle(struct invocation *in, struct span *id)
 {
     struct span name;
     if (!string_arg(in, 0, &name)) return fail(in, "a bundle name is not a string");
-    struct span key = arena_printf(kernel_arena(in->k), "namedBundleID.%.*s", SPAN_ARG(name));
+    struct span key = span_join(in->k, "namedBundleID.", name, "");
     if (kv_get(in->k->store, key, id)) return true;
     kernel_note(in->k, "vat-admin device: unregistered bundle name '%.*s'", SPAN_ARG(name));
     return false;
@@ -253,6 +252,18 @@ static bool change_options(struct invocation *in)
 
 /* -- forks ------------------------------------------------------------------------------------ */
 
+static bool reap_interval_of(const struct pass *v, int64_t *out)
+{
+    if (v == NULL || v->style == PASS_UNDEFINED) return true;
+    if (v->style == PASS_STRING) {
+        *out = REAP_NEVER;
+        return span_is(v->text, "never");
+    }
+    if (v->style != PASS_NUMBER || !(v->number >= 0 && v->number < 9007199254740992.0)) return false;
+    *out = (int64_t)v->number;
+    return (double)*out == v->number;
+}
+
 static bool fork_options_of(const struct pass *v, struct fork_options *out)
 {
     *out = (struct fork_options){ .reap_interval = REAP_DEFAULT };
@@ -261,9 +272,7 @@ static bool fork_options_of(const struct pass *v, struct fork_options *out)
                       *reap = pass_get(v, "reapInterval");
     if (name != NULL && name->style == PASS_STRING) out->name = name->text;
     out->critical = critical != NULL && critical->style == PASS_BOOL && critical->boolean;
-    if (reap != NULL && reap->style == PASS_NUMBER) out->reap_interval = (int64_t)reap->number;
-    if (reap != NULL && reap->style == PASS_STRING) out->reap_interval = REAP_NEVER;
-    return pass_get(v, "meterID") == NULL;
+    return reap_interval_of(reap, &out->reap_interval) && pass_get(v, "meterID") == NULL;
 }
 
 static bool fork_vat(struct invocation *in)
@@ -334,9 +343,9 @@ static const struct {
     { "zygotifyVat", zygotify_vat },
 };
 
-static bool keeps_no_slots(struct span method)
+static bool keeps_no_slots(struct kernel *k, struct span slot, struct span method)
 {
-    return span_is(method, "forkVat");
+    return k->zygotes && span_is(slot, "d+0") && span_is(method, "forkVat");
 }
 
 static bool invoke(struct kernel *k, device_id d, struct span slot, struct span method,

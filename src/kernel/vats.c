@@ -121,23 +121,6 @@ size_t vats_all(struct kernel *k, vat_id **out)
     return count;
 }
 
-static int compare_vats(const void *a, const void *b)
-{
-    return vat_id_cmp(*(const vat_id *)a, *(const vat_id *)b);
-}
-
-vat_id *vats_importing(struct kernel *k, kref o, size_t *count)
-{
-    vat_id *all;
-    size_t n = vats_all(k, &all), kept = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (clist_imports(k, all[i], o)) all[kept++] = all[i];
-    }
-    if (kept > 1) qsort(all, kept, sizeof(vat_id), compare_vats);
-    *count = kept;
-    return all;
-}
-
 /* -- alive, terminated, sealed --------------------------------------------------------------- */
 
 bool vat_is_terminated(struct kernel *k, vat_id vat)

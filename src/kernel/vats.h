@@ -40,8 +40,6 @@ size_t vats_all(struct kernel *k, vat_id **out);
 size_t vats_dynamic(struct kernel *k, vat_id **out);
 /* Visit static vats by name; start with a zeroed key. */
 bool vats_next_static(struct kernel *k, struct span *key, struct span *name, vat_id *vat);
-/* Vats that import `o`, sorted by text. */
-vat_id *vats_importing(struct kernel *k, kref o, size_t *count);
 
 /* The first rows of a vat, and its transcript. */
 void vat_create_state(struct kernel *k, vat_id vat, struct span bundle_id,

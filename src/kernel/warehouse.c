@@ -150,10 +150,18 @@ struct session {
     bool replaying;
 };
 
+/* What one delivery may add to its transcript item; SQLite takes no row beyond 10^9 bytes,
+ * and nothing but this limits a vat that reads large values again and again. */
+enum { CALLS_BYTES_MAX = 256 << 20 };
+
 static int live_syscall(struct session *s, struct jval vso, struct buf *reply)
 {
     if (s->made++ > 0) buf_putc(&s->calls, ',');
     size_t from = reply->n;
+    if (s->calls.n > CALLS_BYTES_MAX) {
+        syscall_refuse(s->k, s->vat, "its delivery makes too many, or too large ones", reply);
+        return 0;
+    }
     syscall_handle(s->k, s->vat, vso, reply);
     buf_puts(&s->calls, "{\"s\":");
     json_put_value(&s->calls, vso);
@@ -204,6 +212,10 @@ static int upcall(void *ctx, struct span text, struct buf *reply, struct err *e)
     struct session *s = ctx;
     struct jval v;
     if (json_parse(kernel_arena(s->k), arena_copy(kernel_arena(s->k), text), &v, e) != 0) {
+        if (!s->replaying && e->exit == EXIT_POLICY) { /* JSON, but nested too deeply: the vat's fault */
+            syscall_refuse(s->k, s->vat, e->text, reply);
+            return 0;
+        }
         return err_while(e, "the worker of %s sent what is not JSON", vat_id_text(s->vat).s);
     }
     struct jval kind = json_at(v, 0);
@@ -407,7 +419,8 @@ static int online(struct kernel *k, vat_id vat, struct vat_machine **out, struct
         return 0;
     }
     if (bring_online(k, vat, out, e) != 0) {
-        return err_while(e, "bringing %s online", vat_id_text(vat).s);
+        /* EXIT_VAT: what the vat is told when its creation fails; upstream's words alone. */
+        return e->exit == EXIT_VAT ? -1 : err_while(e, "bringing %s online", vat_id_text(vat).s);
     }
     admit(k, vat, *out);
     kernel_step_label(k, "vat online");
@@ -507,7 +520,8 @@ int warehouse_snapshot(struct kernel *k, vat_id vat, uint64_t min, bool *saved, 
     if (!is_due(k, vat, min)) return 0;
     struct delivered d;
     if (warehouse_deliver(k, vat, delivery_bring_out_your_dead(), &d, e) != 0) return -1;
-    if (bad != NULL && (!d.ok || k->fate.illegal)) {
+    if (bad != NULL && (!d.ok || k->fate.illegal || k->fate.exiting)) {
+        k->fate.exiting &= d.ok;
         *bad = true;
         return 0;
     }

@@ -34,7 +34,9 @@ int warehouse_deliver(struct kernel *k, vat_id vat, struct span delivery, struct
 int warehouse_ensure(struct kernel *k, vat_id vat, struct err *e) MUST_CHECK;
 
 /* Save a snapshot if the span is long enough: `min` entries (0: by the store's settings).
- * out  *saved;  *bad  bringOutYourDead failed (nothing was saved).  Either may be NULL. */
+ * out  *saved;  *bad  bringOutYourDead failed, or the vat ended itself in it: nothing was
+ *      saved, and k->fate has the rest.  Either may be NULL.
+ * call k->fate is reset. */
 int warehouse_snapshot(struct kernel *k, vat_id vat, uint64_t min, bool *saved, bool *bad,
                        struct err *e) MUST_CHECK;
 

@@ -10,6 +10,7 @@ kernel_tests := test_messages test_garbage test_faults test_fork test_programs t
 
 KERNEL_PROGRAMS := $(kernel_tests:%=$(BUILD)/tests/kernel/%)
 KERNEL_TESTS := $(KERNEL_PROGRAMS)
+KERNEL_TESTS_LONG := "$(BUILD)/tests/kernel/test_small 6" "$(BUILD)/tests/kernel/test_programs -n 5000"
 
 $(foreach t,$(kernel_tests),$(eval $(call unit_link,kernel/$(t),$(kernel_needs),\
 	$(kernel_world) -lcmocka $(LIBS))))

@@ -444,8 +444,9 @@ TEST(vats_that_cannot_be_forked)
 
 TEST(a_parent_that_cannot_come_to_rest_lives_on_without_the_child)
 {
-    static const char *const ends[] = { "set k w\nsend o-99", "set k w\n!error no", "set k w\n!meter", "!stack" };
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const ends[] = { "set k w\nsend o-99", "set k w\n!error no", "set k w\n!meter", "!stack",
+                                        "set k w\nexit o+9", "set k w\nfail o+9" };
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         struct family f;
         open_family(&f);
         struct world *w = &f.w;

@@ -1,7 +1,7 @@
 /* Programs: a small language that drives scripted vats, and random programs in it.
  *
- *   test_programs [FILE…]      run these programs; without any, those in tests/kernel/programs
- *                              and then random ones (ZYGOTE_SEED, ZYGOTE_PROGRAMS how many)
+ *   test_programs FILE…        run these programs
+ *   test_programs [-n COUNT]   run those in tests/kernel/programs and random ones (ZYGOTE_SEED)
  *
  * A line is a verb, a vat, and names as that vat has them (the name of a vat stands for its
  * root).  Static vats: a b c.
@@ -65,7 +65,7 @@ static int say_if_failed(void **state)
 
 static vat_id vat_called(const struct run *r, const char *name)
 {
-    return name[1] == '\0' && name[0] >= 'a' && name[0] <= 'z' ? r->vats[name[0] - 'a'] : (vat_id){ 0 };
+    return strlen(name) == 1 && name[0] >= 'a' && name[0] <= 'z' ? r->vats[name[0] - 'a'] : (vat_id){ 0 };
 }
 
 static void steps(struct run *r, unsigned count)
@@ -144,8 +144,20 @@ static void do_meet(struct run *r, char *words[])
     if (strstr(line, "o-999") == NULL) do_in_vat(r, r->w.admin, line);
 }
 
+/* How many words a line has at least. */
+static size_t least_words(const char *verb)
+{
+    static const char *const alone[] = { "run", "reap", "restart" };
+    for (size_t i = 0; i < 3; i++) {
+        if (strcmp(verb, alone[i]) == 0) return 1;
+    }
+    if (strcmp(verb, "export") == 0) return 4;
+    return strcmp(verb, "fork") == 0 || strcmp(verb, "meet") == 0 ? 3 : 2;
+}
+
 static void do_words(struct run *r, char *words[], size_t count)
 {
+    if (count < least_words(words[0])) fail_msg("too few words after %s", words[0]);
     char body[128];
     const char *verb = words[0];
     vat_id vat = vat_called(r, count > 1 ? words[1] : "");
@@ -512,17 +524,12 @@ static void random_program(uint64_t seed, unsigned lines)
 
 /* -- tests -------------------------------------------------------------------------------------------- */
 
-static unsigned number_from_env(const char *name, unsigned otherwise)
-{
-    const char *text = getenv(name);
-    return text == NULL || *text == '\0' ? otherwise : (unsigned)strtoul(text, NULL, 0);
-}
+static unsigned program_count = 300;
 
 TEST(random_programs)
 {
     uint64_t seed = rng_seed_from_env(20241);
-    unsigned count = number_from_env("ZYGOTE_PROGRAMS", 300);
-    for (unsigned i = 0; i < count; i++) random_program(seed + i, 60);
+    for (unsigned i = 0; i < program_count; i++) random_program(seed + i, 60);
 }
 
 /* The seed a program names in its first line sets its world up. */
@@ -569,6 +576,10 @@ int main(int argc, char **argv)
 {
     signal(SIGABRT, on_abort);
     signal(SIGSEGV, on_abort);
+    if (argc == 3 && strcmp(argv[1], "-n") == 0) {
+        program_count = (unsigned)atoi(argv[2]);
+        argc = 1;
+    }
     files = argc > 1 ? argv + 1 : NULL;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(programs_in_files, say_if_failed),

@@ -1,6 +1,7 @@
 /* Every sequence of a few operations in a small world: a owns one object and decides one
  * promise; b and c may come to know them.  The operations are the kernel's own, below the
- * queue of messages, in one crank that is rolled back: so there are a hundred thousand. */
+ * queue of messages, in one crank that is rolled back: 10,640 sequences of up to five, 81,713
+ * of up to six (the argument). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -205,10 +206,10 @@ static bool ends_clean(struct small *s)
     return kernel_audit(s->w.store, on_breach, NULL) == 0 && world_litter(&s->w) == 0;
 }
 
-static void one_case(struct small *s, struct gen *g, unsigned depth)
+static void one_case(struct small *s, struct gen *g, unsigned most)
 {
     enum op ops[16];
-    unsigned count = 1 + gen_pick(g, depth - 1), i = 0;
+    unsigned count = 1 + gen_pick(g, most - 1), i = 0;
     bool sense = true;
     s->o = s->p = (kref){ KREF_INVALID, 0 };
     store_start_crank(s->w.store);
@@ -230,10 +231,10 @@ static void one_case(struct small *s, struct gen *g, unsigned depth)
     store_end_crank(s->w.store);
 }
 
+static unsigned depth = 5;
+
 TEST(every_short_life_of_an_object_and_a_promise)
 {
-    const char *text = getenv("ZYGOTE_DEPTH");
-    unsigned depth = text != NULL ? (unsigned)atoi(text) : 4;
     struct small s = { 0 };
     struct gen g = { 0 };
     world_open(&s.w, &(struct world_setup){ .vats = { "a", "b", "c" }, .not_introduced = true });
@@ -248,8 +249,9 @@ TEST(every_short_life_of_an_object_and_a_promise)
     world_close(&s.w);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) depth = (unsigned)atoi(argv[1]);
     const struct CMUnitTest tests[] = { cmocka_unit_test(every_short_life_of_an_object_and_a_promise) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,6 +140,12 @@ export const buildRootObject = (_vatPowers, vatParameters = {}, baggage) => {
             const deeper = n => 1 + deeper(n + 1);
             return deeper(0);
         },
+        // does not come back
+        spin() {
+            for (;;) {
+                heap += 1;
+            }
+        },
         // exports
         purse: () => makePurse(heap),
         cell: () => {

@@ -82,6 +82,40 @@ static void remove_tree(const char *path)
     }
 }
 
+/* Directories of labs that a failed test did not free go when the program ends. */
+enum { DIRS_MAX = 256 };
+static char *dirs[DIRS_MAX];
+static pid_t owner;
+
+static void remove_dirs(void)
+{
+    for (size_t i = 0; i < DIRS_MAX && getpid() == owner; i++) {
+        if (dirs[i] != NULL) remove_tree(dirs[i]);
+    }
+}
+
+static void remember_dir(const char *dir)
+{
+    if (owner == 0) {
+        owner = getpid();
+        atexit(remove_dirs);
+    }
+    for (size_t i = 0; i < DIRS_MAX && getpid() == owner; i++) {
+        if (dirs[i] != NULL) continue;
+        dirs[i] = strdup(dir);
+        return;
+    }
+}
+
+static void forget_dir(const char *dir)
+{
+    for (size_t i = 0; i < DIRS_MAX; i++) {
+        if (dirs[i] == NULL || strcmp(dirs[i], dir) != 0) continue;
+        free(dirs[i]);
+        dirs[i] = NULL;
+    }
+}
+
 static void make_dir(struct lab *l)
 {
     const char *tmp = getenv("TMPDIR");
@@ -93,6 +127,7 @@ static void make_dir(struct lab *l)
         err_sys(&e, "%s", l->dir);
         die("making a directory", &e);
     }
+    remember_dir(l->dir);
     l->store_dir = file_join(&l->arena, l->dir, "store");
     l->cache = file_join(&l->arena, l->dir, "cache");
 }
@@ -178,6 +213,7 @@ void lab_free(struct lab *l)
 {
     lab_close(l);
     remove_tree(l->dir);
+    forget_dir(l->dir);
     arena_fini(&l->arena);
 }
 

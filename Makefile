@@ -41,7 +41,7 @@ BASE := span err xalloc arena buf hash log utf json_parse json_value json_write 
 STORE := store open sql kv map transcript snapshot share bundle zip
 KERNEL := ids capdata marshal marshal_js marshal_decode marshal_smallcaps marshal_qclass \
 	marshal_encode state stats queue object promise clist gc vats reap delivery syscall \
-	device vat_admin_device warehouse lifecycle fork crank external genesis kernel look audit
+	device vat_admin_device warehouse lifecycle fork route events crank external genesis kernel look audit
 include src/worker/worker.mk
 include src/host/host.mk
 include src/cli/cli.mk

@@ -1,12 +1,10 @@
 #include "kernel/crank.h"
 
-#include "kernel/clist.h"
-#include "kernel/delivery.h"
-#include "kernel/fork.h"
-#include "kernel/gc.h"
+#include "kernel/events.h"
 #include "kernel/lifecycle.h"
 #include "kernel/object.h"
-#include "kernel/promise.h"
+#include "kernel/queue.h"
+#include "kernel/route.h"
 #include "kernel/vats.h"
 #include "kernel/warehouse.h"
 
@@ -48,126 +46,7 @@ int crank_deliver(struct kernel *k, vat_id vat, struct span delivery, bool dirt,
     return 0;
 }
 
-/* -- routing -------------------------------------------------------------------------------------- */
-
-enum route {
-    ROUTE_SPLAT,   /* the message is over; its result was rejected */
-    ROUTE_DELIVER, /* to `vat`, at `target` */
-    ROUTE_WAIT,    /* on the promise `target` */
-};
-
-struct send_event {
-    kref target;
-    struct message message;
-    struct span message_text;
-};
-
-static void decode_send(struct kernel *k, struct jval event, struct send_event *out)
-{
-    struct arena *a = kernel_arena(k);
-    struct jval m = json_get(event, "msg");
-    bool ok = kref_parse(json_str(json_get(event, "target"), a), &out->target) &&
-              message_decode(a, m, &out->message);
-    INVARIANT(ok);
-    out->message_text = json_raw(m);
-}
-
-static enum route splat(struct kernel *k, const struct send_event *s, const struct capdata *error)
-{
-    if (s->message.result.kind != KREF_INVALID) {
-        promise_resolve(k, s->message.result, true, error);
-    }
-    return ROUTE_SPLAT;
-}
-
-static enum route splat_saying(struct kernel *k, const struct send_event *s, struct span text)
-{
-    struct capdata error;
-    marshal_error(kernel_arena(k), text, &error);
-    return splat(k, s, &error);
-}
-
-static enum route to_object(struct kernel *k, const struct send_event *s, kref o, kref *target,
-                            vat_id *vat)
-{
-    if (!object_owner(k, o, vat)) return splat_saying(k, s, SPAN("vat terminated"));
-    if (vat_is_sealed(k, *vat)) return splat_saying(k, s, SPAN("vat is a zygote"));
-    *target = o;
-    return ROUTE_DELIVER;
-}
-
-static enum route to_fulfilled(struct kernel *k, const struct send_event *s, kref *target, vat_id *vat)
-{
-    struct capdata data;
-    kref single;
-    promise_data(k, s->target, &data);
-    if (marshal_single_slot(kernel_arena(k), &data, &single) && single.kind == KREF_OBJECT) {
-        return to_object(k, s, single, target, vat);
-    }
-    struct span method = marshal_method(kernel_arena(k), s->message.methargs.body);
-    return splat_saying(k, s, span_join(k, "data is not callable, has no method ", method, ""));
-}
-
-static enum route to_unresolved(struct kernel *k, const struct send_event *s, kref *target, vat_id *vat)
-{
-    *target = s->target;
-    if (!promise_decider(k, s->target, vat)) return ROUTE_WAIT;
-    if (!vat_is_alive(k, *vat)) return splat_saying(k, s, SPAN("vat terminated"));
-    return vat_options(k, *vat).enable_pipelining ? ROUTE_DELIVER : ROUTE_WAIT;
-}
-
-static enum route route_send(struct kernel *k, const struct send_event *s, kref *target, vat_id *vat)
-{
-    struct capdata error;
-    if (s->target.kind == KREF_OBJECT) return to_object(k, s, s->target, target, vat);
-    switch (promise_state(k, s->target)) {
-    case PROMISE_FULFILLED: return to_fulfilled(k, s, target, vat);
-    case PROMISE_UNRESOLVED: return to_unresolved(k, s, target, vat);
-    case PROMISE_REJECTED:
-        promise_data(k, s->target, &error);
-        return splat(k, s, &error);
-    case PROMISE_UNKNOWN:
-    default: BUG("a message is queued to a promise that is gone");
-    }
-}
-
-static void release_send(struct kernel *k, const struct send_event *s)
-{
-    ref_dec(k, s->target, REF_NORMAL);
-    if (s->message.result.kind != KREF_INVALID) ref_dec(k, s->message.result, REF_NORMAL);
-    for (size_t i = 0; i < s->message.methargs.count; i++) {
-        ref_dec(k, s->message.methargs.slots[i], REF_NORMAL);
-    }
-}
-
 /* -- the acceptance queue ---------------------------------------------------------------------------- */
-
-static void accept_send(struct kernel *k, struct jval event)
-{
-    struct send_event s;
-    kref target;
-    vat_id vat;
-    decode_send(k, event, &s);
-    enum route route = route_send(k, &s, &target, &vat);
-    if (route == ROUTE_SPLAT) {
-        release_send(k, &s);
-        return;
-    }
-    if (!kref_eq(target, s.target)) {
-        ref_dec(k, s.target, REF_NORMAL);
-        ref_inc(k, target, REF_NORMAL);
-    }
-    if (route == ROUTE_WAIT) {
-        promise_queue_message(k, target, s.message_text);
-        return;
-    }
-    struct buf b = { 0 };
-    buf_printf(&b, "{\"type\":\"send\",\"target\":\"%s\",\"msg\":", kref_text(target).s);
-    buf_put(&b, s.message_text);
-    buf_putc(&b, '}');
-    queue_put(k, QUEUE_RUN, buf_span(&b));
-    buf_fini(&b);
-}
 
 static void finish(struct kernel *k, struct span event)
 {
@@ -191,127 +70,11 @@ static void accept(struct kernel *k, struct span text)
 {
     struct jval event = parse_event(k, text);
     if (json_is(json_get(event, "type"), "send")) {
-        accept_send(k, event);
+        route_accept(k, event);
     } else {
         queue_put(k, QUEUE_RUN, text);
     }
     finish(k, text);
-}
-
-/* -- the run queue --------------------------------------------------------------------------------------- */
-
-static int send_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
-{
-    struct send_event s;
-    kref target;
-    vat_id vat;
-    decode_send(k, event, &s);
-    switch (route_send(k, &s, &target, &vat)) {
-    case ROUTE_SPLAT: release_send(k, &s); return 0;
-    case ROUTE_WAIT: promise_queue_message(k, target, s.message_text); return 0;
-    case ROUTE_DELIVER:
-    default: break;
-    }
-    release_send(k, &s);
-    stats_inc(&k->stats, STAT_DISPATCHES);
-    stats_inc(&k->stats, STAT_DISPATCH_DELIVER);
-    struct span delivery = delivery_message(k, vat, target, &s.message);
-    if (s.message.result.kind != KREF_INVALID && vat_options(k, vat).enable_pipelining) {
-        promise_requeue(k, s.message.result);
-    }
-    return crank_deliver(k, vat, delivery, true, 0, r, e);
-}
-
-static vat_id event_vat(struct kernel *k, struct jval event)
-{
-    vat_id vat = { 0 };
-    bool ok = vat_id_parse(json_str(json_get(event, "vatID"), kernel_arena(k)), &vat);
-    INVARIANT(ok);
-    return vat;
-}
-
-static int notify_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
-{
-    vat_id vat = event_vat(k, event);
-    kref p;
-    bool ok = kref_parse(json_str(json_get(event, "kpid"), kernel_arena(k)), &p);
-    INVARIANT(ok);
-    ref_dec(k, p, REF_NORMAL);
-    stats_inc(&k->stats, STAT_DISPATCHES);
-    if (!vat_is_alive(k, vat)) return 0;
-    stats_inc(&k->stats, STAT_DISPATCH_NOTIFY);
-    if (!clist_has(k, vat, p)) return 0; /* an earlier batch told it already */
-    kref *batch;
-    size_t count = promise_batch(k, p, &batch);
-    struct span delivery = delivery_notify(k, vat, batch, count);
-    return crank_deliver(k, vat, delivery, true, 0, r, e);
-}
-
-static int start_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
-{
-    struct capdata parameters;
-    bool ok = capdata_decode(kernel_arena(k), json_get(event, "vatParameters"), &parameters);
-    INVARIANT(ok);
-    return start_vat_crank(k, event_vat(k, event), &parameters, r, e);
-}
-
-/* Only reapInterval can be changed; vat-admin lets nothing else through. */
-static int options_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
-{
-    (void)r;
-    (void)e;
-    vat_id vat = event_vat(k, event);
-    struct jval interval = json_get(json_get(event, "options"), "reapInterval");
-    uint64_t n;
-    if (!vat_is_alive(k, vat) || vat_is_sealed(k, vat) || json_type(interval) == JSON_NONE) return 0;
-    if (json_is(interval, "never")) {
-        vat_set_reap_interval(k, vat, REAP_NEVER);
-    } else if (json_u64(interval, &n)) {
-        vat_set_reap_interval(k, vat, (int64_t)n);
-    } else {
-        kernel_note(k, "%s: invalid reapInterval ignored", vat_id_text(vat).s);
-    }
-    return 0;
-}
-
-static const struct {
-    const char *type;
-    int (*run)(struct kernel *k, struct jval event, struct crank_result *r, struct err *e);
-} events[] = {
-    { "send", send_crank },
-    { "notify", notify_crank },
-    { "create-vat", create_vat_crank },
-    { "startVat", start_crank },
-    { "changeVatOptions", options_crank },
-    { "fork-vat", fork_crank },
-    { "zygotify-vat", zygotify_crank },
-};
-
-static int run_event(struct kernel *k, struct span text, struct crank_result *r, struct err *e)
-{
-    struct jval event = parse_event(k, text), type = json_get(event, "type");
-    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
-        if (json_is(type, events[i].type)) return events[i].run(k, event, r, e);
-    }
-    return err_set(e, EXIT_INCOMPATIBLE, "the run queue holds an event this release cannot do: %.*s",
-                   SPAN_ARG(json_raw(type)));
-}
-
-/* -- garbage collection deliveries --------------------------------------------------------------------------- */
-
-static int gc_crank(struct kernel *k, const struct gc_group *g, struct crank_result *r, struct err *e)
-{
-    if (!vat_is_alive(k, g->vat)) return 0;
-    for (size_t i = 0; g->type == GC_RETIRE_EXPORT && i < g->count; i++) {
-        object_delete(k, g->krefs[i]);
-    }
-    return crank_deliver(k, g->vat, delivery_gc(k, g), true, g->count, r, e);
-}
-
-static int reap_crank(struct kernel *k, vat_id vat, struct crank_result *r, struct err *e)
-{
-    if (!vat_is_alive(k, vat) || vat_is_sealed(k, vat)) return 0;
-    return crank_deliver(k, vat, delivery_bring_out_your_dead(), false, 0, r, e);
 }
 
 /* -- choosing, and the end of a delivery crank ------------------------------------------------------------------ */
@@ -361,9 +124,9 @@ static int do_job(struct kernel *k, const struct job *j, struct crank_result *r,
 {
     switch (j->work) {
     case WORK_CLEANUP: cleanup_crank(k, j->vat); return 0;
-    case WORK_GC: return gc_crank(k, &j->gc, r, e);
-    case WORK_REAP: return reap_crank(k, j->vat, r, e);
-    case WORK_EVENT: return run_event(k, j->text, r, e);
+    case WORK_GC: return event_collect(k, &j->gc, r, e);
+    case WORK_REAP: return event_reap(k, j->vat, r, e);
+    case WORK_EVENT: return event_run(k, parse_event(k, j->text), r, e);
     case WORK_NONE: case WORK_ACCEPT: case WORK_GC_NEGATED:
     default: return 0;
     }

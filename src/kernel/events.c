@@ -1,0 +1,126 @@
+#include "kernel/events.h"
+
+#include "kernel/clist.h"
+#include "kernel/delivery.h"
+#include "kernel/fork.h"
+#include "kernel/lifecycle.h"
+#include "kernel/object.h"
+#include "kernel/promise.h"
+#include "kernel/route.h"
+#include "kernel/vats.h"
+
+/* -- what stands on the run queue ------------------------------------------------------------ */
+
+static int send_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
+{
+    struct send_event s;
+    kref target;
+    vat_id vat;
+    route_decode(k, event, &s);
+    switch (route_send(k, &s, &target, &vat)) {
+    case ROUTE_SPLAT: route_release(k, &s); return 0;
+    case ROUTE_WAIT: promise_queue_message(k, target, s.message_text); return 0;
+    case ROUTE_DELIVER:
+    default: break;
+    }
+    route_release(k, &s);
+    stats_inc(&k->stats, STAT_DISPATCHES);
+    stats_inc(&k->stats, STAT_DISPATCH_DELIVER);
+    struct span delivery = delivery_message(k, vat, target, &s.message);
+    if (s.message.result.kind != KREF_INVALID && vat_options(k, vat).enable_pipelining) {
+        promise_requeue(k, s.message.result);
+    }
+    return crank_deliver(k, vat, delivery, true, 0, r, e);
+}
+
+static vat_id event_vat(struct kernel *k, struct jval event)
+{
+    vat_id vat = { 0 };
+    bool ok = vat_id_parse(json_str(json_get(event, "vatID"), kernel_arena(k)), &vat);
+    INVARIANT(ok);
+    return vat;
+}
+
+static int notify_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
+{
+    vat_id vat = event_vat(k, event);
+    kref p;
+    bool ok = kref_parse(json_str(json_get(event, "kpid"), kernel_arena(k)), &p);
+    INVARIANT(ok);
+    ref_dec(k, p, REF_NORMAL);
+    stats_inc(&k->stats, STAT_DISPATCHES);
+    if (!vat_is_alive(k, vat)) return 0;
+    stats_inc(&k->stats, STAT_DISPATCH_NOTIFY);
+    if (!clist_has(k, vat, p)) return 0; /* an earlier batch told it already */
+    kref *batch;
+    size_t count = promise_batch(k, p, &batch);
+    struct span delivery = delivery_notify(k, vat, batch, count);
+    return crank_deliver(k, vat, delivery, true, 0, r, e);
+}
+
+static int start_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
+{
+    struct capdata parameters;
+    bool ok = capdata_decode(kernel_arena(k), json_get(event, "vatParameters"), &parameters);
+    INVARIANT(ok);
+    return start_vat_crank(k, event_vat(k, event), &parameters, r, e);
+}
+
+/* Only reapInterval can be changed; vat-admin lets nothing else through. */
+static int options_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
+{
+    (void)r;
+    (void)e;
+    vat_id vat = event_vat(k, event);
+    struct jval interval = json_get(json_get(event, "options"), "reapInterval");
+    uint64_t n;
+    if (!vat_is_alive(k, vat) || vat_is_sealed(k, vat) || json_type(interval) == JSON_NONE) return 0;
+    if (json_is(interval, "never")) {
+        vat_set_reap_interval(k, vat, REAP_NEVER);
+    } else if (json_u64(interval, &n)) {
+        vat_set_reap_interval(k, vat, (int64_t)n);
+    } else {
+        kernel_note(k, "%s: invalid reapInterval ignored", vat_id_text(vat).s);
+    }
+    return 0;
+}
+
+static const struct {
+    const char *type;
+    int (*run)(struct kernel *k, struct jval event, struct crank_result *r, struct err *e);
+} events[] = {
+    { "send", send_crank },
+    { "notify", notify_crank },
+    { "create-vat", create_vat_crank },
+    { "startVat", start_crank },
+    { "changeVatOptions", options_crank },
+    { "fork-vat", fork_crank },
+    { "zygotify-vat", zygotify_crank },
+};
+
+int event_run(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
+{
+    struct jval type = json_get(event, "type");
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
+        if (json_is(type, events[i].type)) return events[i].run(k, event, r, e);
+    }
+    return err_set(e, EXIT_INCOMPATIBLE, "the run queue holds an event this release cannot do: %.*s",
+                   SPAN_ARG(json_raw(type)));
+}
+
+/* -- garbage collection deliveries --------------------------------------------------------------------------- */
+
+int event_collect(struct kernel *k, const struct gc_group *g, struct crank_result *r, struct err *e)
+{
+    if (!vat_is_alive(k, g->vat)) return 0;
+    for (size_t i = 0; g->type == GC_RETIRE_EXPORT && i < g->count; i++) {
+        object_delete(k, g->krefs[i]);
+    }
+    return crank_deliver(k, g->vat, delivery_gc(k, g), true, g->count, r, e);
+}
+
+int event_reap(struct kernel *k, vat_id vat, struct crank_result *r, struct err *e)
+{
+    if (!vat_is_alive(k, vat) || vat_is_sealed(k, vat)) return 0;
+    return crank_deliver(k, vat, delivery_bring_out_your_dead(), false, 0, r, e);
+}

@@ -159,10 +159,10 @@ static int open_db(struct store *s, enum store_mode mode, struct err *e)
     sqlite3_busy_timeout(s->db, BUSY_WAIT_MS);
     /* A reader sees one commit from here to its end, whatever a writer does. */
     if (s->readonly) return sql_exec(s, "BEGIN; SELECT count(*) FROM sqlite_master", e);
-    /* 64 MiB of pages: with SQLite's usual 2 MiB a block of many cranks spills to disk, and
+    /* 16 MiB of pages: with SQLite's usual 2 MiB a block of many cranks spills to disk, and
      * each further fork costs more. */
     return sql_exec(s, "PRAGMA journal_mode=wal; PRAGMA synchronous=full; "
-                       "PRAGMA cache_size=-65536", e);
+                       "PRAGMA cache_size=-16384", e);
 }
 
 /* One number out of the database; -1 with `e` on failure. */

@@ -234,7 +234,7 @@ TEST(each_write_and_sync_fails)
 
 static void spill(void)
 {
-    enum { BYTES = 8 << 20 }; /* more than SQLite's cache keeps in memory */
+    enum { BYTES = 24 << 20 }; /* more than SQLite's cache keeps in memory */
     struct run *r = calloc(1, sizeof *r);
     struct rng rng = rng_new(1);
     char *noise = malloc(BYTES);

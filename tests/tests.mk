@@ -53,4 +53,4 @@ check-slice: check-programs
 	@ZYGOTE_TEXTS=40000 BUILD=$(BUILD) tests/run.sh -j $(JOBS) -t 1000 \
 		"tests/conformance/scenario.sh $(SLICE) --anew" \
 		"tests/conformance/scenario.sh $(SLICE) --stock" \
-		$(SLICE_TESTS) $(MARSHAL_TESTS) $(BUILD)/tests/unit/test_json_node
+		$(BUILD)/tests/kernel/test_programs $(BUILD)/tests/store/test_store_ops $(MARSHAL_TESTS) $(BUILD)/tests/unit/test_json_node

@@ -79,56 +79,53 @@ void kernel_step_label(struct kernel *k, const char *label)
 
 /* -- keys ----------------------------------------------------------------------------- */
 
-struct span span_join(struct kernel *k, const char *head, struct span middle, const char *tail)
+/* Every key, and every text with a vat's bytes in it, is five parts put together. */
+static struct span join(struct kernel *k, const char *a, const char *b, const char *c,
+                        struct span rest, const char *tail)
 {
-    size_t h = strlen(head), t = strlen(tail);
-    char *p = arena_alloc(kernel_arena(k), h + middle.n + t + 1);
-    memcpy(p, head, h);
-    if (middle.n > 0) memcpy(p + h, middle.p, middle.n);
-    memcpy(p + h + middle.n, tail, t);
-    return (struct span){ p, h + middle.n + t };
+    const char *const parts[] = { a, b, c };
+    size_t lengths[3], n = rest.n + strlen(tail);
+    for (size_t i = 0; i < 3; i++) n += lengths[i] = strlen(parts[i]);
+    char *text = arena_alloc(kernel_arena(k), n + 1), *p = text;
+    for (size_t i = 0; i < 3; p += lengths[i++]) memcpy(p, parts[i], lengths[i]);
+    if (rest.n > 0) memcpy(p, rest.p, rest.n);
+    memcpy(p + rest.n, tail, strlen(tail));
+    return (struct span){ text, n };
 }
 
-static struct span join(struct kernel *k, const char *head, const char *middle,
-                        struct span rest)
+struct span span_join(struct kernel *k, const char *head, struct span middle, const char *tail)
 {
-    size_t h = strlen(head), m = strlen(middle);
-    char *p = arena_alloc(kernel_arena(k), h + m + rest.n + 1);
-    memcpy(p, head, h);
-    memcpy(p + h, middle, m);
-    if (rest.n > 0) memcpy(p + h + m, rest.p, rest.n);
-    return (struct span){ p, h + m + rest.n };
+    return join(k, head, "", "", middle, tail);
 }
 
 struct span key_vat(struct kernel *k, vat_id v, const char *field)
 {
-    return join(k, vat_id_text(v).s, ".", span_of(field));
+    return join(k, vat_id_text(v).s, ".", field, SPAN(""), "");
 }
 
 struct span key_vat_in(struct kernel *k, vat_id v, const char *field, struct span rest)
 {
-    return join(k, join(k, vat_id_text(v).s, ".", span_of(field)).p, "", rest);
+    return join(k, vat_id_text(v).s, ".", field, rest, "");
 }
 
 struct span key_clist_kref(struct kernel *k, vat_id v, kref r)
 {
-    struct id_text text = kref_text(r);
-    return join(k, vat_id_text(v).s, ".c.", span_of(text.s));
+    return join(k, vat_id_text(v).s, ".c.", kref_text(r).s, SPAN(""), "");
 }
 
 struct span key_clist_vref(struct kernel *k, vat_id v, struct span name)
 {
-    return join(k, vat_id_text(v).s, ".c.", name);
+    return join(k, vat_id_text(v).s, ".c.", "", name, "");
 }
 
 struct span key_kref(struct kernel *k, kref r, const char *field)
 {
-    return join(k, kref_text(r).s, ".", span_of(field));
+    return join(k, kref_text(r).s, ".", field, SPAN(""), "");
 }
 
 struct span key_device(struct kernel *k, device_id d, const char *field, struct span rest)
 {
-    return join(k, join(k, device_id_text(d).s, ".", span_of(field)).p, "", rest);
+    return join(k, device_id_text(d).s, ".", field, rest, "");
 }
 
 /* -- values ---------------------------------------------------------------------------- */

@@ -213,8 +213,9 @@ void cleanup_crank(struct kernel *k, vat_id vat)
     struct span prefix = key_vat(k, vat, ""), key = prefix;
     while (state_next_key(k, prefix, &key)) kv_delete(k->store, key);
     bool done;
+    uint64_t cleanups;
     struct span name = span_of_vat(k, vat);
-    snapshot_delete(k->store, name, UINT64_MAX, &done);
-    transcript_delete(k->store, name, UINT64_MAX, &done);
+    snapshot_delete(k->store, name, UINT64_MAX, &cleanups, &done);
+    transcript_delete(k->store, name, UINT64_MAX, &cleanups, &done);
     vat_forget_terminated(k, vat);
 }

@@ -203,7 +203,8 @@ static bool newest(struct store *s, struct span vat, uint64_t *position)
     return true;
 }
 
-uint64_t snapshot_delete(struct store *s, struct span vat, uint64_t budget, bool *done)
+void snapshot_delete(struct store *s, struct span vat, uint64_t budget, uint64_t *cleanups,
+                     bool *done)
 {
     INVARIANT(budget > 0);
     store_write(s);
@@ -216,5 +217,5 @@ uint64_t snapshot_delete(struct store *s, struct span vat, uint64_t budget, bool
         n++;
     }
     *done = !newest(s, vat, &position);
-    return n;
+    *cleanups = n;
 }

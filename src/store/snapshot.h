@@ -41,7 +41,9 @@ int snapshot_read(struct store *s, const char *hash, snapshot_sink *sink, void *
 
 /* No snapshot is in use any more (upgrade, termination).  Idempotent. */
 void snapshot_stop(struct store *s, struct span vat);
-uint64_t snapshot_delete(struct store *s, struct span vat, uint64_t budget, bool *done);
+/* Delete snapshots, newest first, as transcript_delete does spans. */
+void snapshot_delete(struct store *s, struct span vat, uint64_t budget, uint64_t *cleanups,
+                     bool *done);
 
 /* Turn the table into a view over blobs-by-hash.  Idempotent; done at the first fork. */
 void snapshot_share(struct store *s);

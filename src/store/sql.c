@@ -39,7 +39,6 @@ static const char *const SQL[STMT_COUNT] = {
     [STMT_SPAN_NEWEST] = "SELECT startPos, endPos FROM transcriptSpans WHERE vatID = ?"
                          " ORDER BY startPos DESC LIMIT 1",
     [STMT_SPAN_DELETE] = "DELETE FROM transcriptSpans WHERE vatID = ? AND startPos = ?",
-    [STMT_SPAN_DELETE_ALL] = "DELETE FROM transcriptSpans WHERE vatID = ?",
     [STMT_ITEM_DELETE] = "DELETE FROM transcriptItems"
                          " WHERE vatID = ? AND position >= ? AND position < ?",
     [STMT_ITEM_DELETE_ALL] = "DELETE FROM transcriptItems WHERE vatID = ?",

@@ -270,7 +270,16 @@ static void delete_span(struct store *s, struct span vat, uint64_t start, uint64
     stmt_run(s, st);
 }
 
-uint64_t transcript_delete(struct store *s, struct span vat, uint64_t budget, bool *done)
+/* What lies outside of every span too, which only a damaged history can have. */
+static void delete_stray_items(struct store *s, struct span vat)
+{
+    sqlite3_stmt *st = stmt_get(s, STMT_ITEM_DELETE_ALL);
+    bind_text(st, 1, vat);
+    stmt_run(s, st);
+}
+
+void transcript_delete(struct store *s, struct span vat, uint64_t budget,
+                       uint64_t *cleanups, bool *done)
 {
     struct vat_span *v = span_load(s, vat);
     INVARIANT(budget > 0);
@@ -286,5 +295,6 @@ uint64_t transcript_delete(struct store *s, struct span vat, uint64_t budget, bo
         n++;
     }
     *done = !newest_span(s, vat, &start, &end);
-    return n;
+    if (budget == UINT64_MAX) delete_stray_items(s, vat);
+    *cleanups = n;
 }

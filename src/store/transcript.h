@@ -36,6 +36,8 @@ typedef bool transcript_visit(void *ctx, uint64_t position, struct span item);
 void transcript_read(struct store *s, struct span vat, uint64_t from, uint64_t to,
                      transcript_visit *visit, void *ctx);
 
-/* Delete spans, newest first, at most `budget` of them (UINT64_MAX: all).
- * out  *done     nothing is left.   Returns how many spans went. */
-uint64_t transcript_delete(struct store *s, struct span vat, uint64_t budget, bool *done);
+/* Delete spans and their items, newest first, at most `budget` of them; UINT64_MAX: all
+ * that the vat has, at once.
+ * out  *cleanups  how many spans went    *done  nothing is left */
+void transcript_delete(struct store *s, struct span vat, uint64_t budget,
+                       uint64_t *cleanups, bool *done);

@@ -246,13 +246,14 @@ void run_reset(struct run *r)
     struct store *s = r->store;
     struct err e;
     bool done;
+    uint64_t gone;
     if (r->in_crank) run_op(r, (struct op){ .kind = OP_END });
     for (int i = 0; i < MODEL_KEYS; i++)
         kv_delete(s, span_of(KEYS[i]));
     kv_delete(s, SPAN("activityhash"));
     for (int i = 0; i < MODEL_VATS; i++) {
-        transcript_delete(s, span_of(VATS[i]), UINT64_MAX, &done);
-        snapshot_delete(s, span_of(VATS[i]), UINT64_MAX, &done);
+        transcript_delete(s, span_of(VATS[i]), UINT64_MAX, &gone, &done);
+        snapshot_delete(s, span_of(VATS[i]), UINT64_MAX, &gone, &done);
     }
     if (store_commit(s, &e) != 0) abort();
     bool shared = r->now.shared;
@@ -463,14 +464,15 @@ static bool do_deletion(struct run *r, struct op op)
     struct model_vat *v = &r->now.vats[op.a];
     struct span vat = span_of(VATS[op.a]);
     bool done = false;
+    uint64_t n;
     if (op.kind == OP_WIPE) {
         unsigned had = v->spans_n;
-        uint64_t n = transcript_delete(s, vat, 1, &done);
+        transcript_delete(s, vat, 1, &n, &done);
         model_wipe(v);
         return n == had - v->spans_n && done == (v->spans_n == 0) ? true : FAIL(r, "wipe");
     }
     unsigned had = v->snaps_n;
-    uint64_t n = snapshot_delete(s, vat, 1, &done);
+    snapshot_delete(s, vat, 1, &n, &done);
     if (v->snaps_n > 0) v->snaps_n--;
     return n == had - v->snaps_n && done == (v->snaps_n == 0) ? true : FAIL(r, "sweep");
 }

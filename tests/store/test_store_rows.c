@@ -98,6 +98,7 @@ TEST(spans_are_deleted_newest_first)
 {
     struct store *s = fresh();
     bool done = true;
+    uint64_t gone;
     transcript_init(s, V("v1"));
     transcript_init(s, V("v10"));
     transcript_add(s, V("v10"), SPAN("other"));
@@ -105,12 +106,15 @@ TEST(spans_are_deleted_newest_first)
         transcript_add(s, V("v1"), SPAN("item"));
         if (i < 2) transcript_rollover(s, V("v1"));
     }
-    assert_int_equal(transcript_delete(s, V("v1"), 1, &done), 1);
+    transcript_delete(s, V("v1"), 1, &gone, &done);
+    assert_int_equal(gone, 1);
     assert_false(done);
     items_are(s, V("v1"), 0, 9, "0=item 1=item ");
-    assert_int_equal(transcript_delete(s, V("v1"), UINT64_MAX, &done), 2);
+    transcript_delete(s, V("v1"), UINT64_MAX, &gone, &done);
+    assert_int_equal(gone, 2);
     assert_true(done);
-    assert_int_equal(transcript_delete(s, V("v1"), 5, &done), 0);
+    transcript_delete(s, V("v1"), 5, &gone, &done);
+    assert_int_equal(gone, 0);
     assert_true(done);
     items_are(s, V("v10"), 0, 9, "0=other ");
     transcript_init(s, V("v1"));
@@ -207,9 +211,12 @@ TEST(a_snapshot_in_use_at_a_time)
     snapshot_stop(s, V("v1"));
     assert_false(snapshot_info(s, V("v1"), &info));
     bool done;
-    assert_int_equal(snapshot_delete(s, V("v1"), 1, &done), 1);
+    uint64_t gone;
+    snapshot_delete(s, V("v1"), 1, &gone, &done);
+    assert_int_equal(gone, 1);
     assert_false(done);
-    assert_int_equal(snapshot_delete(s, V("v1"), 5, &done), 1);
+    snapshot_delete(s, V("v1"), 5, &gone, &done);
+    assert_int_equal(gone, 1);
     assert_true(done);
     store_close(s);
 }
@@ -255,6 +262,7 @@ static void family(struct store *s)
 {
     struct snapshot_info info;
     bool done;
+    uint64_t gone;
     save(s, V("v1"), 5, SPAN("the parent's heap"));
     save(s, V("v7"), 5, SPAN("the parent's heap")); /* by chance the same */
     snapshot_share(s);
@@ -268,14 +276,14 @@ static void family(struct store *s)
 
     snapshot_stop(s, V("v7"));
     snapshot_stop(s, V("v1"));
-    snapshot_delete(s, V("v1"), UINT64_MAX, &done);
+    snapshot_delete(s, V("v1"), UINT64_MAX, &gone, &done);
     loads(s, V("v2"), SPAN("the parent's heap"));
     loads(s, V("v3"), SPAN("the parent's heap"));
 
     save(s, V("v2"), 4, SPAN("gone its own way"));
     loads(s, V("v3"), SPAN("the parent's heap"));
     assert_int_equal(snapshot_users(s, info.hash), 1);
-    snapshot_delete(s, V("v3"), UINT64_MAX, &done);
+    snapshot_delete(s, V("v3"), UINT64_MAX, &gone, &done);
     assert_false(is_there(s, SPAN("the parent's heap")));
     loads(s, V("v2"), SPAN("gone its own way"));
     /* Row 4 of v2 replaced by another body, and by the same one again. */

@@ -150,7 +150,8 @@ static void add_device(struct making *m, const struct genesis_device *d)
     struct kernel *k = &m->k;
     device_id id = device_allocate(k, d->name);
     kv_set(k->store, key_device(k, id, "source", SPAN("")), vat_source_text(k, d->bundle_id));
-    kv_set(k->store, key_device(k, id, "options", SPAN("")), SPAN("{\"deviceParameters\":{}}"));
+    kv_set(k->store, key_device(k, id, "options", SPAN("")),
+           d->options_json.p != NULL ? d->options_json : SPAN("{\"deviceParameters\":{}}"));
 }
 
 /* -- bootstrap ---------------------------------------------------------------------------------- */

@@ -43,6 +43,9 @@ struct genesis_vat {
 struct genesis_device {
     struct span name;
     struct span bundle_id;
+    struct span kind;         /* which native device: "vatAdmin", "timer", …; not recorded */
+    struct span options_json; /* dNN.options, as upstream would have it: creationOptions
+                                 with deviceParameters; absent: {"deviceParameters":{}} */
 };
 
 struct genesis_bundle {

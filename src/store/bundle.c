@@ -163,3 +163,18 @@ int bundle_get(struct store *s, struct span id, struct buf *json_text, struct er
     stmt_done(st);
     return 0;
 }
+
+int bundle_entry_module(struct store *s, struct span id, struct arena *a,
+                        struct bundle_entry *out, struct err *e)
+{
+    struct span shown = { id.p, id.n < 140 ? id.n : 140 };
+    sqlite3_stmt *st = stmt_get(s, STMT_BUNDLE_GET);
+    bind_text(st, 1, id);
+    if (!stmt_row(s, st))
+        return err_set(e, EXIT_NOT_FOUND, "no bundle %.*s", SPAN_ARG(shown));
+    int rc = span_starts(id, SPAN("b1-"))
+                 ? zip_entry(column_span(st, 0), a, out, e)
+                 : err_set(e, EXIT_INCOMPATIBLE, "not an endoZipBase64 bundle");
+    stmt_done(st);
+    return rc == 0 ? 0 : err_while(e, "bundle %.*s", SPAN_ARG(shown));
+}

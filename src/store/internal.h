@@ -225,3 +225,7 @@ void *array_room(void *p, size_t n, size_t *cap, size_t size);
  * it names has the content it promises, and that nothing else is in it.
  * fails  EXIT_INTEGRITY */
 int zip_check_bundle(struct span zip, struct span sha512, struct err *e) MUST_CHECK;
+/* Where its code starts.  The archive need not have been checked. */
+struct bundle_entry;
+int zip_entry(struct span zip, struct arena *a, struct bundle_entry *out,
+              struct err *e) MUST_CHECK;

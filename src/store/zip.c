@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "base/xalloc.h"
+#include "store/bundle.h"
 #include "store/internal.h"
 
 enum {
@@ -238,6 +239,72 @@ static int check(struct zip *z, struct span sha512, struct err *e)
                        "its compartment map has the hash %.12s…, not %.*s…", got,
                        (int)(sha512.n < 12 ? sha512.n : 12), sha512.p);
     return check_modules(z, map_text, e);
+}
+
+/* "@agoric/swingset-vat-v0.33.0" is "@agoric/swingset-vat" at "0.33.0"; a second copy of
+ * the same version has "-n1" behind it. */
+static struct span version_of(struct span compartment, struct span package)
+{
+    struct span v = compartment;
+    if (!span_starts(v, package)) return SPAN_NONE;
+    v = span_from(v, package.n);
+    if (!span_starts(v, SPAN("-v"))) return SPAN_NONE;
+    v = span_from(v, 2);
+    size_t end = v.n;
+    while (end > 0 && v.p[end - 1] >= '0' && v.p[end - 1] <= '9')
+        end--;
+    if (end < v.n && end > 2 && memcmp(v.p + end - 2, "-n", 2) == 0) v.n = end - 2;
+    return v;
+}
+
+static struct span string_of(struct jval object, const char *key, struct arena *a)
+{
+    struct span s = json_str(json_get(object, key), a);
+    return s.p == NULL ? s : arena_copy(a, s);
+}
+
+static struct jval member_named(struct jval object, struct span name, struct arena *a)
+{
+    for (size_t i = json_len(object); i-- > 0;) {
+        if (span_eq(json_key_at(object, i, a), name)) return json_at(object, i);
+    }
+    return (struct jval){ 0 };
+}
+
+static int find_entry(struct zip *z, struct arena *a, struct bundle_entry *out, struct err *e)
+{
+    struct span text;
+    struct jval map;
+    if (read_directory(z, e) != 0 ||
+        get_file(z, SPAN("compartment-map.json"), &text, e) != 0)
+        return -1;
+    if (json_parse(&z->arena, text, &map, e) != 0) {
+        e->exit = EXIT_INTEGRITY;
+        return err_while(e, "compartment-map.json");
+    }
+    struct jval entry = json_get(map, "entry");
+    struct span compartment = json_str(json_get(entry, "compartment"), &z->arena);
+    struct jval home = compartment.p == NULL
+                           ? (struct jval){ 0 }
+                           : member_named(json_get(map, "compartments"), compartment, &z->arena);
+    struct bundle_entry found = { .package = string_of(home, "name", a),
+                                  .module = string_of(entry, "module", a) };
+    if (found.package.p == NULL || found.module.p == NULL)
+        return err_set(e, EXIT_INTEGRITY, "its compartment map has no entry");
+    found.version = version_of(arena_copy(a, compartment), found.package);
+    *out = found;
+    return 0;
+}
+
+int zip_entry(struct span zip, struct arena *a, struct bundle_entry *out, struct err *e)
+{
+    struct zip z = { .bytes = zip };
+    arena_init(&z.arena);
+    map_init(&z.files);
+    int rc = find_entry(&z, a, out, e);
+    map_fini(&z.files);
+    arena_fini(&z.arena);
+    return rc;
 }
 
 int zip_check_bundle(struct span zip, struct span sha512, struct err *e)

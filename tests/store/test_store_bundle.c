@@ -304,6 +304,74 @@ TEST(contents_that_lie)
     store_close(s);
 }
 
+/* The entry of a stored bundle: whose map says ENTRY, in a compartment called NAME. */
+static int entry_of(const char *name, const char *package, struct arena *a,
+                    struct bundle_entry *out, struct err *e)
+{
+    struct store *s = fresh();
+    struct buf map = { 0 }, zip = { 0 }, json = { 0 };
+    char module_hash[SHA512_HEX + 1], hash[SHA512_HEX + 1];
+    struct span id;
+    sha512_hex(span_of(MODULE), module_hash);
+    buf_printf(&map,
+               "{\"tags\":[],\"entry\":{\"compartment\":\"%s\",\"module\":\"./m.js\"},"
+               "\"compartments\":{\"%s\":{\"name\":\"%s\",\"label\":\"x\",\"location\":"
+               "\"%s\",\"modules\":{\"./m.js\":{\"location\":\"m.js\",\"parser\":\"json\","
+               "\"sha512\":\"%s\"}}}}}",
+               name, name, package, name, module_hash);
+    sha512_hex(buf_span(&map), hash);
+    struct span file = arena_printf(a, "%s/m.js", name);
+    const struct file files[] = { { "compartment-map.json", buf_span(&map), false },
+                                  { file.p, span_of(MODULE), false } };
+    make_zip(&zip, files, 2);
+    bundle_of(&json, buf_span(&zip), hash);
+    if (bundle_add(s, buf_span(&json), &id, e) != 0) fail_msg("%s", e->text);
+    int rc = bundle_entry_module(s, id, a, out, e);
+    buf_fini(&map);
+    buf_fini(&zip);
+    buf_fini(&json);
+    store_close(s);
+    return rc;
+}
+
+TEST(where_the_code_starts)
+{
+    static const struct {
+        const char *compartment, *package, *version;
+    } cases[] = {
+        { "@agoric/swingset-vat-v0.33.0", "@agoric/swingset-vat", "0.33.0" },
+        { "a-v1.0.0-rc.1-n12", "a", "1.0.0-rc.1" },
+        { "a-v1.0.0-next", "a", "1.0.0-next" },
+        { "a", "a", NULL },
+        { "b-v1.0.0", "a", NULL },
+    };
+    struct arena a;
+    arena_init(&a);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bundle_entry got = { 0 };
+        struct err e = { 0 };
+        if (entry_of(cases[i].compartment, cases[i].package, &a, &got, &e) != 0)
+            fail_msg("%s", e.text);
+        assert_span_is(got.package, cases[i].package);
+        assert_span_is(got.module, "./m.js");
+        if (cases[i].version == NULL)
+            assert_null(got.version.p);
+        else
+            assert_span_is(got.version, cases[i].version);
+    }
+    struct store *s = fresh();
+    struct bundle_entry got;
+    struct err e = { 0 };
+    struct span id;
+    assert_int_equal(bundle_entry_module(s, SPAN("b1-00"), &a, &got, &e), -1);
+    assert_int_equal(e.exit, EXIT_NOT_FOUND);
+    assert_int_equal(bundle_add(s, SPAN("{\"moduleFormat\":\"nestedEvaluate\"}"), &id, &e), 0);
+    assert_int_equal(bundle_entry_module(s, id, &a, &got, &e), -1);
+    assert_int_equal(e.exit, EXIT_INCOMPATIBLE);
+    store_close(s);
+    arena_fini(&a);
+}
+
 /* Cut anywhere it is refused; with any byte changed it is refused or means the same. */
 static void maul(bool deflated)
 {
@@ -406,6 +474,7 @@ int main(void)
         cmocka_unit_test(what_is_not_a_bundle),
         cmocka_unit_test(bad_base64),
         cmocka_unit_test(contents_that_lie),
+        cmocka_unit_test(where_the_code_starts),
         cmocka_unit_test(a_mauled_zip),
         cmocka_unit_test(lockdown_has_its_published_hash),
         cmocka_unit_test(the_zcf_bundle_is_taken),

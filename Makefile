@@ -38,7 +38,7 @@ $(BUILD)/setup.mk: tools/setup.sh package-lock.json
 # -- sources -----------------------------------------------------------------------
 
 BASE := span err xalloc arena buf hash log utf json_parse json_value json_write netstring
-STORE := store open sql kv map transcript snapshot share bundle zip
+STORE := store open sql kv map transcript snapshot share bundle zip gzip file pending archive
 KERNEL := ids capdata marshal marshal_js marshal_decode marshal_smallcaps marshal_qclass \
 	marshal_encode state stats queue object promise clist gc vats reap delivery syscall \
 	device vat_admin_device warehouse lifecycle fork route events crank external genesis kernel look audit

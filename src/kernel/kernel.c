@@ -72,7 +72,8 @@ int kernel_open(struct store *s, const struct vat_port *port, const struct kerne
 {
     struct span version, root;
     if (!kv_get(s, SPAN("version"), &version) || !span_is(version, "3")) {
-        return err_set(e, EXIT_INCOMPATIBLE, "the store holds no kernel of schema version 3");
+        return err_set(e, EXIT_INCOMPATIBLE, "the store holds no kernel of schema version 3"
+                       " (zygote store upgrade makes one of an older version)");
     }
     struct kernel *k = xcalloc(1, sizeof *k);
     k->store = s;

@@ -77,6 +77,12 @@ static void put_row(struct store *s, struct span id, struct span content, bool i
         bind_blob(st, 2, content);
     stmt_run(s, st);
     sqlite3_clear_bindings(st);
+    if (!exports_wanted(s)) return;
+    struct buf key = { 0 };
+    buf_puts(&key, "bundle.");
+    buf_put(&key, id);
+    export_note(s, buf_span(&key), id);
+    buf_fini(&key);
 }
 
 /* -- adding --------------------------------------------------------------------- */

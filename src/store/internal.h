@@ -7,6 +7,8 @@
  *   transcript.c  spans in memory, items in SQLite
  *   snapshot.c    heap snapshots;  share.c  the view over blobs-by-hash
  *   bundle.c      bundles;         zip.c    reading the zip inside one
+ *   pending.c     telling the host of changes;  archive.c  copies on disk
+ *   gzip.c        compressing;     file.c   files and directories
  *
  * Rollback, in one paragraph.  Rows of transcripts, snapshots and bundles are written to
  * SQLite at once and rolled back by SQLite's savepoints.  What memory holds in front of
@@ -21,6 +23,7 @@
 #pragma once
 
 #include <sqlite3.h>
+#include <zlib.h>
 
 #include "base/buf.h"
 #include "store/map.h"
@@ -54,6 +57,7 @@ enum stmt_id {
     STMT_SNAP_READ,
     STMT_SNAP_SAVE,
     STMT_SNAP_STOP,
+    STMT_SNAP_STOP_KEEPING,
     STMT_SNAP_NEWEST,
     STMT_SNAP_DELETE,
     STMT_SNAP_IS_VIEW,
@@ -61,6 +65,9 @@ enum stmt_id {
     STMT_BUNDLE_HAS,
     STMT_BUNDLE_SET,
     STMT_BUNDLE_GET,
+    STMT_EXPORT_NOTE,
+    STMT_EXPORT_LIST,
+    STMT_EXPORT_CLEAR,
     STMT_COUNT,
 };
 
@@ -157,6 +164,7 @@ struct store {
     char *path; /* of the database; ":memory:" */
     int lock_fd;
     bool readonly;
+    struct store_options options;
     sqlite3 *db;
     sqlite3_stmt *stmts[STMT_COUNT];
     int64_t data_version; /* changes when somebody else writes the file */
@@ -217,6 +225,65 @@ void spans_fini(struct spans *sp);
 int spans_flush(struct store *s, struct err *e) MUST_CHECK;
 void spans_rollback(struct store *s, size_t mark);
 void spans_forget(struct store *s);
+
+/* -- export data: records, and telling of their changes (pending.c) ---------------- */
+
+struct span_record {
+    uint64_t start, end, incarnation;
+    struct span hash;
+    bool current;
+};
+
+void record_span_key(struct buf *b, struct span vat, uint64_t start, bool current);
+void record_span_value(struct buf *b, struct span vat, const struct span_record *r);
+void record_snapshot_key(struct buf *b, struct span vat, uint64_t position);
+void record_snapshot_current_key(struct buf *b, struct span vat);
+void record_snapshot_value(struct buf *b, struct span vat, uint64_t position,
+                           struct span hash, bool in_use);
+/* transcript.VAT.START.END; a snapshot's is its key. */
+void artifact_span_name(struct buf *b, struct span vat, uint64_t start, uint64_t end);
+
+/* The record `key` is now `value`, or gone (absent). */
+void export_note(struct store *s, struct span key, struct span value);
+void export_note_kv(struct store *s, struct span key, struct span value);
+void export_note_span(struct store *s, struct span vat, const struct span_record *r);
+void export_note_span_gone(struct store *s, struct span vat, uint64_t start, bool current);
+/* And the pointer to the vat's snapshot in use, which this one is, or was. */
+void export_note_snapshot(struct store *s, struct span vat, uint64_t position,
+                          struct span hash, bool in_use);
+void export_note_snapshot_gone(struct store *s, struct span vat, uint64_t position);
+void export_note_snapshot_current_gone(struct store *s, struct span vat);
+bool exports_wanted(const struct store *s);
+void exports_flush(struct store *s);
+
+/* What was written, gzipped, with its hash; the writer still has to be abandoned. */
+struct snapshot_writer;
+struct span snapshot_packed(struct snapshot_writer *w, char hash[SHA256_HEX + 1],
+                            uint64_t *raw_bytes);
+/* Unzip into `sink`, checking the hash on the way.   fails  EXIT_INTEGRITY */
+int snapshot_unpack(struct span packed, struct span want,
+                    int (*sink)(void *ctx, struct span bytes, struct err *e), void *ctx,
+                    struct err *e) MUST_CHECK;
+
+void archive_snapshot(struct store *s, struct span vat, uint64_t position, struct span packed);
+void archive_transcript(struct store *s, struct span vat, uint64_t start, uint64_t end);
+
+/* -- gzip -------------------------------------------------------------------------- */
+
+enum { CHUNK_BYTES = 256 << 10 };
+
+struct gzip {
+    z_stream z;
+    struct buf packed;
+};
+void gzip_begin(struct gzip *g);
+void gzip_put(struct gzip *g, struct span bytes);
+void gzip_finish(struct gzip *g);
+void gzip_fini(struct gzip *g);
+/* Unzip into `sink` (0 to go on).
+ * fails  EXIT_INTEGRITY; as `sink` did. */
+int gunzip(struct span packed, int (*sink)(void *ctx, struct span bytes, struct err *e),
+           void *ctx, struct err *e) MUST_CHECK;
 
 /* Grow a malloc'd array so that one more fits. */
 void *array_room(void *p, size_t n, size_t *cap, size_t size);

@@ -298,6 +298,7 @@ void kv_set_raw(struct store *s, struct span key, struct span value)
 void kv_set(struct store *s, struct span key, struct span value)
 {
     if (is_consensus(key)) {
+        export_note_kv(s, key, value.p == NULL ? SPAN("") : value);
         hash_line(s, SPAN("add"));
         hash_line(s, key);
         hash_line(s, value);
@@ -308,6 +309,7 @@ void kv_set(struct store *s, struct span key, struct span value)
 void kv_delete(struct store *s, struct span key)
 {
     if (is_consensus(key)) {
+        export_note_kv(s, key, SPAN_NONE);
         hash_line(s, SPAN("delete"));
         hash_line(s, key);
     }

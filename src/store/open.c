@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/xalloc.h"
+#include "store/file.h"
 #include "store/internal.h"
 
 enum { BUSY_WAIT_MS = 2000 /* for a checkpoint of another program to end */ };
@@ -72,37 +73,13 @@ enum { SCHEMA_TABLES = 6 };
 
 /* -- directory and lock --------------------------------------------------------- */
 
-static char *path_in(const char *dir, const char *name)
-{
-    struct buf b = { 0 };
-    buf_printf(&b, "%s/%s", dir, name);
-    buf_putc(&b, '\0');
-    return b.p;
-}
-
 bool store_exists(const char *dir)
 {
     struct stat st;
-    char *path = path_in(dir, "swingstore.sqlite");
+    char *path = path_join(dir, "swingstore.sqlite");
     bool yes = stat(path, &st) == 0 && S_ISREG(st.st_mode);
     free(path);
     return yes;
-}
-
-static int make_dirs(const char *dir, struct err *e)
-{
-    char *path = xstrdup(dir);
-    int rc = 0;
-    for (char *p = path + 1; rc == 0 && *p != '\0'; p++) {
-        if (*p != '/') continue;
-        *p = '\0';
-        if (mkdir(path, 0777) != 0 && errno != EEXIST) rc = err_sys(e, "mkdir %s", path);
-        *p = '/';
-    }
-    if (rc == 0 && mkdir(path, 0777) != 0 && errno != EEXIST)
-        rc = err_sys(e, "mkdir %s", path);
-    free(path);
-    return rc;
 }
 
 static int say_busy(const struct store *s, struct err *e)
@@ -119,7 +96,7 @@ static int say_busy(const struct store *s, struct err *e)
 
 static int take_lock(struct store *s, struct err *e)
 {
-    char *path = path_in(s->dir, "zygote.lock");
+    char *path = path_join(s->dir, "zygote.lock");
     s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (s->lock_fd < 0) {
         err_sys(e, "%s", path);
@@ -135,15 +112,6 @@ static int take_lock(struct store *s, struct err *e)
     if (ftruncate(s->lock_fd, 0) != 0 || pwrite(s->lock_fd, text, (size_t)n, 0) != n)
         return 0;
     return 0;
-}
-
-/* The new file's name must survive a power cut as its contents do. */
-static int sync_dir(const char *dir, struct err *e)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 || fsync(fd) != 0 ? err_sys(e, "%s", dir) : 0;
-    if (fd >= 0) close(fd);
-    return rc;
 }
 
 /* -- database ------------------------------------------------------------------- */
@@ -202,10 +170,13 @@ static int check_version(struct store *s, struct err *e)
     int failed = 0;
     if (rc == SQLITE_ROW) {
         struct span version = column_span(st, 0);
+        uint64_t n;
+        bool old = span_u64(version, &n) && n < 3;
         if (!span_is(version, "3"))
             failed = err_set(e, EXIT_INCOMPATIBLE,
-                             "%s: its kernel state has schema version %.*s, not 3", s->path,
-                             (int)(version.n < 20 ? version.n : 20), version.p);
+                             "%s: its kernel state has schema version %.*s, not 3%s", s->path,
+                             (int)(version.n < 20 ? version.n : 20), version.p,
+                             old ? ": run zygote store upgrade" : "");
     } else if (rc != SQLITE_DONE) {
         failed = sql_err(s, e, "");
     }
@@ -220,7 +191,7 @@ static int check_schema(struct store *s, struct err *e)
     if (n != SCHEMA_TABLES)
         return err_set(e, EXIT_INCOMPATIBLE, "%s: a SQLite file, but not a swing-store",
                        s->path);
-    return check_version(s, e);
+    return s->options.any_version ? 0 : check_version(s, e);
 }
 
 /* Make the tables.  A file left without a single row by an interrupted creation is as
@@ -241,16 +212,25 @@ static int create_schema(struct store *s, struct err *e)
         if (sql_exec(s, SCHEMA[i], e) != 0) return -1;
     }
     if (sql_exec(s, "COMMIT", e) != 0) return -1;
-    return s->dir == NULL ? 0 : sync_dir(s->dir, e);
+    return s->dir == NULL ? 0 : dir_sync(s->dir, e);
 }
 
 /* -- opening and closing -------------------------------------------------------- */
 
-static struct store *store_new(const char *dir, enum store_mode mode)
+static char *copy_of(const char *text)
+{
+    return text == NULL ? NULL : xstrdup(text);
+}
+
+static struct store *store_new(const char *dir, enum store_mode mode,
+                               const struct store_options *options)
 {
     struct store *s = xcalloc(1, sizeof *s);
-    s->dir = dir == NULL ? NULL : xstrdup(dir);
-    s->path = dir == NULL ? xstrdup(":memory:") : path_in(dir, "swingstore.sqlite");
+    if (options != NULL) s->options = *options;
+    s->options.archive_snapshots = copy_of(s->options.archive_snapshots);
+    s->options.archive_transcripts = copy_of(s->options.archive_transcripts);
+    s->dir = copy_of(dir);
+    s->path = dir == NULL ? xstrdup(":memory:") : path_join(dir, "swingstore.sqlite");
     s->lock_fd = -1;
     s->readonly = mode == STORE_READONLY;
     s->crankhash = sha256_new();
@@ -263,7 +243,7 @@ static struct store *store_new(const char *dir, enum store_mode mode)
 
 static int open_all(struct store *s, enum store_mode mode, struct err *e)
 {
-    if (mode == STORE_CREATE && s->dir != NULL && make_dirs(s->dir, e) != 0) return -1;
+    if (mode == STORE_CREATE && s->dir != NULL && dirs_make(s->dir, e) != 0) return -1;
     if (mode != STORE_CREATE && !store_exists(s->dir))
         return err_set(e, EXIT_NOT_FOUND, "%s: no store there", s->dir);
     if (!s->readonly && s->dir != NULL && take_lock(s, e) != 0) return -1;
@@ -275,8 +255,14 @@ static int open_all(struct store *s, enum store_mode mode, struct err *e)
 
 int store_open(const char *dir, enum store_mode mode, struct store **out, struct err *e)
 {
+    return store_open_with(dir, mode, NULL, out, e);
+}
+
+int store_open_with(const char *dir, enum store_mode mode,
+                    const struct store_options *options, struct store **out, struct err *e)
+{
     INVARIANT(dir != NULL || mode == STORE_CREATE);
-    struct store *s = store_new(dir, mode);
+    struct store *s = store_new(dir, mode, options);
     if (open_all(s, mode, e) != 0) {
         store_close(s);
         return -1;
@@ -297,6 +283,8 @@ void store_close(struct store *s)
     arena_fini(&s->arena);
     buf_fini(&s->unhashed);
     sha256_free(s->crankhash);
+    free((char *)s->options.archive_snapshots);
+    free((char *)s->options.archive_transcripts);
     free(s->path);
     free(s->dir);
     free(s);

@@ -120,4 +120,7 @@ void snapshot_clone(struct store *s, struct span from, struct span to)
     bind_text(st, 2, from);
     stmt_run(s, st);
     INVARIANT(sqlite3_changes(s->db) == 1);
+    struct snapshot_info info;
+    if (exports_wanted(s) && snapshot_info(s, to, &info))
+        export_note_snapshot(s, to, info.position, span_of(info.hash), true);
 }

@@ -6,17 +6,9 @@
 #include "store/snapshot.h"
 
 #include <stdlib.h>
-#include <zlib.h>
 
 #include "base/xalloc.h"
 #include "store/internal.h"
-
-enum {
-    GZIP_WINDOW = 15 + 16, /* the largest window, and gzip's header around it */
-    GZIP_LEVEL = 6,        /* Node's default */
-    GZIP_MEMORY = 8,
-    CHUNK_BYTES = 256 << 10,
-};
 
 /* -- what is there -------------------------------------------------------------- */
 
@@ -52,8 +44,7 @@ struct snapshot_writer {
     struct store *store;
     struct sha256 *hash;
     uint64_t raw_bytes;
-    struct buf packed;
-    z_stream z;
+    struct gzip gzip;
 };
 
 struct snapshot_writer *snapshot_begin(struct store *s)
@@ -62,44 +53,31 @@ struct snapshot_writer *snapshot_begin(struct store *s)
     w->store = s;
     w->hash = sha256_new();
     sha256_begin(w->hash);
-    INVARIANT(deflateInit2(&w->z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY,
-                           Z_DEFAULT_STRATEGY) == Z_OK);
+    gzip_begin(&w->gzip);
     return w;
-}
-
-/* Compress what is at z.next_in; all of it, or all there will ever be. */
-static void pack(struct snapshot_writer *w, int flush)
-{
-    int rc;
-    do {
-        w->z.next_out = (Bytef *)buf_room(&w->packed, CHUNK_BYTES);
-        w->z.avail_out = CHUNK_BYTES;
-        rc = deflate(&w->z, flush);
-        INVARIANT(rc != Z_STREAM_ERROR);
-        w->packed.n += CHUNK_BYTES - w->z.avail_out;
-    } while (w->z.avail_out == 0);
-    INVARIANT(w->z.avail_in == 0 && (flush != Z_FINISH || rc == Z_STREAM_END));
 }
 
 void snapshot_write(struct snapshot_writer *w, struct span bytes)
 {
     sha256_update(w->hash, bytes);
     w->raw_bytes += bytes.n;
-    while (bytes.n > 0) {
-        size_t n = bytes.n < CHUNK_BYTES ? bytes.n : CHUNK_BYTES;
-        w->z.next_in = (z_const Bytef *)bytes.p;
-        w->z.avail_in = (uInt)n;
-        pack(w, Z_NO_FLUSH);
-        bytes = span_from(bytes, n);
-    }
+    gzip_put(&w->gzip, bytes);
 }
 
 void snapshot_abandon(struct snapshot_writer *w)
 {
-    deflateEnd(&w->z);
     sha256_free(w->hash);
-    buf_fini(&w->packed);
+    gzip_fini(&w->gzip);
     free(w);
+}
+
+struct span snapshot_packed(struct snapshot_writer *w, char hash[SHA256_HEX + 1],
+                            uint64_t *raw_bytes)
+{
+    gzip_finish(&w->gzip);
+    sha256_peek_hex(w->hash, hash);
+    *raw_bytes = w->raw_bytes;
+    return buf_span(&w->gzip.packed);
 }
 
 void snapshot_finish(struct snapshot_writer *w, struct span vat, uint64_t position,
@@ -107,63 +85,51 @@ void snapshot_finish(struct snapshot_writer *w, struct span vat, uint64_t positi
 {
     struct store *s = w->store;
     char hash[SHA256_HEX + 1];
-    w->z.next_in = NULL;
-    w->z.avail_in = 0;
-    pack(w, Z_FINISH);
-    sha256_peek_hex(w->hash, hash);
+    uint64_t raw_bytes;
+    struct span packed = snapshot_packed(w, hash, &raw_bytes);
 
     snapshot_stop(s, vat);
     sqlite3_stmt *st = stmt_get(s, STMT_SNAP_SAVE);
     bind_text(st, 1, vat);
     bind_u64(st, 2, position);
     bind_text(st, 3, span_of(hash));
-    bind_u64(st, 4, w->raw_bytes);
-    bind_u64(st, 5, w->packed.n);
-    bind_blob(st, 6, buf_span(&w->packed));
+    bind_u64(st, 4, raw_bytes);
+    bind_u64(st, 5, packed.n);
+    bind_blob(st, 6, packed);
     stmt_run(s, st);
     sqlite3_clear_bindings(st);
+    export_note_snapshot(s, vat, position, span_of(hash), true);
+    archive_snapshot(s, vat, position, packed);
     snapshot_abandon(w);
     if (out != NULL) INVARIANT(snapshot_info(s, vat, out));
 }
 
 /* -- reading -------------------------------------------------------------------- */
 
-/* Unzip `packed` into `sink`, hashing what comes out.  0 when all of it went well. */
-static int unpack(struct span packed, struct sha256 *hash, snapshot_sink *sink, void *ctx,
-                  struct err *e)
+struct hashing {
+    struct sha256 *hash;
+    snapshot_sink *sink;
+    void *ctx;
+};
+
+static int hash_and_pass(void *ctx, struct span bytes, struct err *e)
 {
-    z_stream z = { 0 };
-    char *chunk = xmalloc(CHUNK_BYTES);
-    INVARIANT(packed.n <= UINT32_MAX && inflateInit2(&z, GZIP_WINDOW) == Z_OK);
-    z.next_in = (z_const Bytef *)packed.p;
-    z.avail_in = (uInt)packed.n;
-    int rc = Z_OK, told = 0;
-    while (rc == Z_OK && told == 0) {
-        z.next_out = (Bytef *)chunk;
-        z.avail_out = CHUNK_BYTES;
-        rc = inflate(&z, Z_NO_FLUSH);
-        struct span got = { chunk, CHUNK_BYTES - z.avail_out };
-        if (got.n == 0) continue;
-        sha256_update(hash, got);
-        told = sink(ctx, got, e);
-    }
-    inflateEnd(&z);
-    free(chunk);
-    if (told != 0) return -1;
-    return rc == Z_STREAM_END ? 0 : err_set(e, EXIT_INTEGRITY, "it does not unzip");
+    struct hashing *h = ctx;
+    sha256_update(h->hash, bytes);
+    return h->sink(h->ctx, bytes, e);
 }
 
-static int read_checked(struct span packed, const char *want, snapshot_sink *sink,
-                        void *ctx, struct err *e)
+int snapshot_unpack(struct span packed, struct span want, snapshot_sink *sink, void *ctx,
+                    struct err *e)
 {
-    struct sha256 *hash = sha256_new();
+    struct hashing h = { sha256_new(), sink, ctx };
     char got[SHA256_HEX + 1];
-    sha256_begin(hash);
-    int rc = unpack(packed, hash, sink, ctx, e);
-    sha256_peek_hex(hash, got);
-    sha256_free(hash);
+    sha256_begin(h.hash);
+    int rc = gunzip(packed, hash_and_pass, &h, e);
+    sha256_peek_hex(h.hash, got);
+    sha256_free(h.hash);
     if (rc != 0) return -1;
-    if (strcmp(got, want) == 0) return 0;
+    if (span_is(want, got)) return 0;
     return err_set(e, EXIT_INTEGRITY, "its bytes have hash %s", got);
 }
 
@@ -174,7 +140,7 @@ int snapshot_read(struct store *s, const char *hash, snapshot_sink *sink, void *
     int failed;
     bind_text(st, 1, span_of(hash));
     if (stmt_row(s, st)) {
-        failed = read_checked(column_span(st, 0), hash, sink, ctx, e);
+        failed = snapshot_unpack(column_span(st, 0), span_of(hash), sink, ctx, e);
         if (failed != 0) err_while(e, "snapshot %.12s", hash);
     } else {
         failed = err_set(e, EXIT_NOT_FOUND, "no snapshot %s", hash);
@@ -187,18 +153,23 @@ int snapshot_read(struct store *s, const char *hash, snapshot_sink *sink, void *
 
 void snapshot_stop(struct store *s, struct span vat)
 {
+    struct snapshot_info old;
     store_write(s);
-    sqlite3_stmt *st = stmt_get(s, STMT_SNAP_STOP);
+    if (!snapshot_info(s, vat, &old)) return;
+    export_note_snapshot(s, vat, old.position, span_of(old.hash), false);
+    sqlite3_stmt *st =
+        stmt_get(s, s->options.keep_snapshots ? STMT_SNAP_STOP_KEEPING : STMT_SNAP_STOP);
     bind_text(st, 1, vat);
     stmt_run(s, st);
 }
 
-static bool newest(struct store *s, struct span vat, uint64_t *position)
+static bool newest(struct store *s, struct span vat, uint64_t *position, bool *in_use)
 {
     sqlite3_stmt *st = stmt_get(s, STMT_SNAP_NEWEST);
     bind_text(st, 1, vat);
     if (!stmt_row(s, st)) return false;
     *position = column_u64(st, 0);
+    *in_use = sqlite3_column_type(st, 1) != SQLITE_NULL;
     stmt_done(st);
     return true;
 }
@@ -209,13 +180,17 @@ void snapshot_delete(struct store *s, struct span vat, uint64_t budget, uint64_t
     INVARIANT(budget > 0);
     store_write(s);
     uint64_t n = 0, position = 0;
-    while (n < budget && newest(s, vat, &position)) {
+    bool in_use, current_gone = budget == UINT64_MAX;
+    while (n < budget && newest(s, vat, &position, &in_use)) {
+        current_gone |= in_use;
+        export_note_snapshot_gone(s, vat, position);
         sqlite3_stmt *st = stmt_get(s, STMT_SNAP_DELETE);
         bind_text(st, 1, vat);
         bind_u64(st, 2, position);
         stmt_run(s, st);
         n++;
     }
-    *done = !newest(s, vat, &position);
+    if (current_gone) export_note_snapshot_current_gone(s, vat);
+    *done = !newest(s, vat, &position, &in_use);
     *cleanups = n;
 }

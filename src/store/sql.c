@@ -36,7 +36,7 @@ static const char *const SQL[STMT_COUNT] = {
                          " WHERE vatID = ? AND isCurrent = 1",
     [STMT_SPAN_CLOSE] = "UPDATE transcriptSpans SET endPos = ?, hash = ?, isCurrent = null"
                         " WHERE vatID = ? AND isCurrent = 1",
-    [STMT_SPAN_NEWEST] = "SELECT startPos, endPos FROM transcriptSpans WHERE vatID = ?"
+    [STMT_SPAN_NEWEST] = "SELECT startPos, endPos, isCurrent FROM transcriptSpans WHERE vatID = ?"
                          " ORDER BY startPos DESC LIMIT 1",
     [STMT_SPAN_DELETE] = "DELETE FROM transcriptSpans WHERE vatID = ? AND startPos = ?",
     [STMT_ITEM_DELETE] = "DELETE FROM transcriptItems"
@@ -52,7 +52,9 @@ static const char *const SQL[STMT_COUNT] = {
                        " VALUES (?, ?, 1, ?, ?, ?, ?)",
     [STMT_SNAP_STOP] = "UPDATE snapshots SET inUse = null, compressedSnapshot = null"
                        " WHERE inUse = 1 AND vatID = ?",
-    [STMT_SNAP_NEWEST] = "SELECT snapPos FROM snapshots WHERE vatID = ?"
+    [STMT_SNAP_STOP_KEEPING] = "UPDATE snapshots SET inUse = null"
+                               " WHERE inUse = 1 AND vatID = ?",
+    [STMT_SNAP_NEWEST] = "SELECT snapPos, inUse FROM snapshots WHERE vatID = ?"
                          " ORDER BY snapPos DESC LIMIT 1",
     [STMT_SNAP_DELETE] = "DELETE FROM snapshots WHERE vatID = ? AND snapPos = ?",
     [STMT_SNAP_IS_VIEW] = "SELECT 1 FROM sqlite_master"
@@ -61,6 +63,10 @@ static const char *const SQL[STMT_COUNT] = {
                         " uncompressedSize, compressedSize, present)"
                         " SELECT ?, 0, 1, hash, uncompressedSize, compressedSize, 1"
                         " FROM snapshotRows WHERE vatID = ? AND inUse = 1 AND present",
+    [STMT_EXPORT_NOTE] = "INSERT INTO pendingExports (key, value) VALUES (?, ?)"
+                         " ON CONFLICT DO UPDATE SET value = excluded.value",
+    [STMT_EXPORT_LIST] = "SELECT key, value FROM pendingExports ORDER BY key",
+    [STMT_EXPORT_CLEAR] = "DELETE FROM pendingExports",
     [STMT_BUNDLE_HAS] = "SELECT 1 FROM bundles WHERE bundleID = ? AND bundle IS NOT NULL",
     [STMT_BUNDLE_SET] = "INSERT INTO bundles (bundleID, bundle) VALUES (?, ?)"
                         " ON CONFLICT DO UPDATE SET bundle = excluded.bundle",

@@ -75,6 +75,7 @@ void store_emit_hashes(struct store *s, char crankhash[SHA256_HEX + 1],
     buf_fini(&text);
 
     kv_set_raw(s, SPAN("activityhash"), span_of(activityhash));
+    export_note_kv(s, SPAN("activityhash"), span_of(activityhash));
     crankhash_restart(s);
 }
 
@@ -83,6 +84,7 @@ void store_end_crank(struct store *s)
     INVARIANT(s->in_crank);
     sql_release(s);
     s->points_n = 0;
+    exports_flush(s);
     crank_memory_ends(s);
     s->in_crank = false;
 }
@@ -96,6 +98,7 @@ void store_forget(struct store *s)
 
 static int commit(struct store *s, struct err *e)
 {
+    exports_flush(s);
     if (kv_flush(s, e) != 0 || spans_flush(s, e) != 0) return -1;
     if (sqlite3_get_autocommit(s->db)) return 0;
     return stmt_try(s, stmt_get(s, STMT_COMMIT), e);

@@ -43,6 +43,22 @@
 
 struct store;
 
+/* What to keep, and whom to tell.  Zeroed: upstream's defaults.  Not kept in the store:
+ * each process that opens it says so again. */
+struct store_options {
+    bool prune_transcripts; /* delete the items of a span when it closes; its hash stays
+                               (upstream's keepTranscripts: false) */
+    bool keep_snapshots;    /* keep the heap of snapshots no longer in use */
+    bool any_version;       /* open it whatever the schema version of its kernel state */
+    /* Directories to put copies in, gzipped, of each new snapshot and each closed span;
+     * NULL: none.  A copy that cannot be written ends the process, as a failing disk. */
+    const char *archive_snapshots, *archive_transcripts;
+    /* Called with each record of the export data that changed (`value` absent: it is gone),
+     * by store_end_crank and store_commit; may not call back into the store. */
+    void (*on_export)(void *ctx, struct span key, struct span value);
+    void *export_ctx;
+};
+
 enum store_mode {
     STORE_CREATE,   /* the directory must not hold a store yet */
     STORE_OPEN,     /* it must */
@@ -63,6 +79,9 @@ bool store_exists(const char *dir);
  * STORE_CREATE takes over tables without a row in them (an interrupted creation). */
 int store_open(const char *dir, enum store_mode mode, struct store **out,
                struct err *e) MUST_CHECK;
+int store_open_with(const char *dir, enum store_mode mode,
+                    const struct store_options *options, struct store **out,
+                    struct err *e) MUST_CHECK;
 void store_close(struct store *s);
 /* call between cranks.  After a failure only store_close is left. */
 int store_commit(struct store *s, struct err *e) MUST_CHECK;

@@ -136,6 +136,13 @@ int spans_flush(struct store *s, struct err *e)
 
 /* -- the interface -------------------------------------------------------------- */
 
+static void note(struct store *s, const struct vat_span *v, bool current)
+{
+    if (!exports_wanted(s)) return;
+    struct span_record r = { v->start, v->end, v->incarnation, span_of(v->hash), current };
+    export_note_span(s, v->m.key, &r);
+}
+
 /* A new current span from `start`; there is none now. */
 static void span_begin(struct store *s, struct vat_span *v, uint64_t start,
                        uint64_t incarnation)
@@ -155,12 +162,25 @@ static void span_begin(struct store *s, struct vat_span *v, uint64_t start,
     v->incarnation = incarnation;
     memcpy(v->hash, seed, sizeof v->hash);
     v->state = SPAN_CURRENT;
+    note(s, v, true);
+}
+
+static void delete_items(struct store *s, struct span vat, uint64_t start, uint64_t end)
+{
+    sqlite3_stmt *st = stmt_get(s, STMT_ITEM_DELETE);
+    bind_text(st, 1, vat);
+    bind_u64(st, 2, start);
+    bind_u64(st, 3, end);
+    stmt_run(s, st);
 }
 
 static void span_close(struct store *s, struct vat_span *v)
 {
     struct err e;
+    note(s, v, false);
     if (write_row(s, v, STMT_SPAN_CLOSE, &e) != 0) store_fatal(s, &e);
+    archive_transcript(s, v->m.key, v->start, v->end);
+    if (s->options.prune_transcripts) delete_items(s, v->m.key, v->start, v->end);
     touch(s, v);
     v->state = SPAN_ABSENT;
 }
@@ -204,6 +224,7 @@ void transcript_add(struct store *s, struct span vat, struct span item)
     v->end++;
     next_hash(v->hash, item);
     set_dirty(s, v);
+    note(s, v, true);
 }
 
 static uint64_t rollover(struct store *s, struct span vat, uint64_t step)
@@ -229,7 +250,9 @@ uint64_t transcript_rollover_incarnation(struct store *s, struct span vat)
 void transcript_stop(struct store *s, struct span vat)
 {
     struct vat_span *v = span_load(s, vat);
-    if (v->state == SPAN_CURRENT) span_close(s, v);
+    if (v->state != SPAN_CURRENT) return;
+    span_close(s, v);
+    export_note_span_gone(s, vat, 0, true);
 }
 
 void transcript_read(struct store *s, struct span vat, uint64_t from, uint64_t to,
@@ -246,28 +269,25 @@ void transcript_read(struct store *s, struct span vat, uint64_t from, uint64_t t
 
 /* -- deletion ------------------------------------------------------------------- */
 
-static bool newest_span(struct store *s, struct span vat, uint64_t *start, uint64_t *end)
+static bool newest_span(struct store *s, struct span vat, struct span_record *r)
 {
     sqlite3_stmt *st = stmt_get(s, STMT_SPAN_NEWEST);
     bind_text(st, 1, vat);
     if (!stmt_row(s, st)) return false;
-    *start = column_u64(st, 0);
-    *end = column_u64(st, 1);
+    *r = (struct span_record){ .start = column_u64(st, 0), .end = column_u64(st, 1) };
+    r->current = sqlite3_column_type(st, 2) != SQLITE_NULL;
     stmt_done(st);
     return true;
 }
 
-static void delete_span(struct store *s, struct span vat, uint64_t start, uint64_t end)
+static void delete_span(struct store *s, struct span vat, const struct span_record *r)
 {
+    export_note_span_gone(s, vat, r->start, r->current);
     sqlite3_stmt *st = stmt_get(s, STMT_SPAN_DELETE);
     bind_text(st, 1, vat);
-    bind_u64(st, 2, start);
+    bind_u64(st, 2, r->start);
     stmt_run(s, st);
-    st = stmt_get(s, STMT_ITEM_DELETE);
-    bind_text(st, 1, vat);
-    bind_u64(st, 2, start);
-    bind_u64(st, 3, end);
-    stmt_run(s, st);
+    delete_items(s, vat, r->start, r->end);
 }
 
 /* What lies outside of every span too, which only a damaged history can have. */
@@ -289,12 +309,13 @@ void transcript_delete(struct store *s, struct span vat, uint64_t budget,
     if (v->dirty && write_row(s, v, STMT_SPAN_UPDATE, &e) != 0) store_fatal(s, &e);
     touch(s, v);
     v->state = SPAN_UNKNOWN;
-    uint64_t n = 0, start = 0, end = 0;
-    while (n < budget && newest_span(s, vat, &start, &end)) {
-        delete_span(s, vat, start, end);
+    uint64_t n = 0;
+    struct span_record r;
+    while (n < budget && newest_span(s, vat, &r)) {
+        delete_span(s, vat, &r);
         n++;
     }
-    *done = !newest_span(s, vat, &start, &end);
+    *done = !newest_span(s, vat, &r);
     if (budget == UINT64_MAX) delete_stray_items(s, vat);
     *cleanups = n;
 }

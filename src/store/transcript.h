@@ -23,7 +23,7 @@ void transcript_init(struct store *s, struct span vat);
 bool transcript_bounds(struct store *s, struct span vat, struct transcript_bounds *out);
 void transcript_add(struct store *s, struct span vat, struct span item);
 /* Close the current span and open the next one.  Items of the closed span are deleted
- * unless the store keeps transcripts (upstream's keepTranscripts, ours by default: yes). */
+ * if the store's options say so. */
 void transcript_rollover(struct store *s, struct span vat);
 /* The same, into a new incarnation; returns its number. */
 uint64_t transcript_rollover_incarnation(struct store *s, struct span vat);

@@ -6,7 +6,7 @@
 
 store_unit := test_store_open test_store_rows test_store_bundle
 store_model := test_store_ops test_store_crash
-store_tools := make_store bench_store
+store_tools := make_store store_script bench_store
 store_model_o := $(BUILD)/tests/store/model.o $(BUILD)/tests/store/memvfs.o
 
 store_programs := $(store_unit) $(store_model) $(store_tools)
@@ -14,6 +14,7 @@ STORE_PROGRAMS := $(store_programs:%=$(BUILD)/tests/store/%)
 STORE_TESTS := $(patsubst %,$(BUILD)/tests/store/%,$(store_model) $(store_unit))
 # With npm's swing-store (tests/oracle/setup.sh compiles its SQLite); more random scripts.
 STORE_TESTS_LONG := "tests/store/interop.mjs $(BUILD)/tests/store/make_store" \
+	"tests/store/retain.mjs $(BUILD)/tests/store/store_script" \
 	"$(BUILD)/tests/store/test_store_ops --random 20000"
 
 $(STORE_PROGRAMS): $(BUILD)/tests/store/%: $(BUILD)/tests/store/%.o $(store_o) $(base_o)

@@ -1,0 +1,79 @@
+/* gzip.c -- compressing, with the parameters of Node's createGzip(). */
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+#include "store/internal.h"
+
+enum {
+    WINDOW = 15 + 16, /* the largest window, and gzip's header around it */
+    LEVEL = 6,        /* Node's default */
+    MEMORY = 8,
+};
+
+void gzip_begin(struct gzip *g)
+{
+    *g = (struct gzip){ 0 };
+    INVARIANT(deflateInit2(&g->z, LEVEL, Z_DEFLATED, WINDOW, MEMORY, Z_DEFAULT_STRATEGY) ==
+              Z_OK);
+}
+
+/* Compress what is at z.next_in; all of it, or all there will ever be. */
+static void pack(struct gzip *g, int flush)
+{
+    int rc;
+    do {
+        g->z.next_out = (Bytef *)buf_room(&g->packed, CHUNK_BYTES);
+        g->z.avail_out = CHUNK_BYTES;
+        rc = deflate(&g->z, flush);
+        INVARIANT(rc != Z_STREAM_ERROR);
+        g->packed.n += CHUNK_BYTES - g->z.avail_out;
+    } while (g->z.avail_out == 0);
+    INVARIANT(g->z.avail_in == 0 && (flush != Z_FINISH || rc == Z_STREAM_END));
+}
+
+void gzip_put(struct gzip *g, struct span bytes)
+{
+    while (bytes.n > 0) {
+        size_t n = bytes.n < CHUNK_BYTES ? bytes.n : CHUNK_BYTES;
+        g->z.next_in = (z_const Bytef *)bytes.p;
+        g->z.avail_in = (uInt)n;
+        pack(g, Z_NO_FLUSH);
+        bytes = span_from(bytes, n);
+    }
+}
+
+void gzip_finish(struct gzip *g)
+{
+    g->z.next_in = NULL;
+    g->z.avail_in = 0;
+    pack(g, Z_FINISH);
+}
+
+void gzip_fini(struct gzip *g)
+{
+    deflateEnd(&g->z);
+    buf_fini(&g->packed);
+}
+
+int gunzip(struct span packed, int (*sink)(void *ctx, struct span bytes, struct err *e),
+           void *ctx, struct err *e)
+{
+    z_stream z = { 0 };
+    if (packed.n > UINT32_MAX) return err_set(e, EXIT_INTEGRITY, "it is too big to unzip");
+    char *chunk = xmalloc(CHUNK_BYTES);
+    INVARIANT(inflateInit2(&z, WINDOW) == Z_OK);
+    z.next_in = (z_const Bytef *)packed.p;
+    z.avail_in = (uInt)packed.n;
+    int rc = Z_OK, told = 0;
+    while (rc == Z_OK && told == 0) {
+        z.next_out = (Bytef *)chunk;
+        z.avail_out = CHUNK_BYTES;
+        rc = inflate(&z, Z_NO_FLUSH);
+        struct span got = { chunk, CHUNK_BYTES - z.avail_out };
+        if (got.n > 0) told = sink(ctx, got, e);
+    }
+    inflateEnd(&z);
+    free(chunk);
+    if (told != 0) return -1;
+    return rc == Z_STREAM_END ? 0 : err_set(e, EXIT_INTEGRITY, "it does not unzip");
+}

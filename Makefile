@@ -41,7 +41,7 @@ BASE := span err xalloc arena buf hash log utf json_parse json_value json_write 
 STORE := store open sql kv map transcript snapshot share bundle zip gzip file pending archive
 KERNEL := ids capdata marshal marshal_js marshal_decode marshal_smallcaps marshal_qclass \
 	marshal_encode state stats queue object promise clist gc vats reap delivery syscall \
-	device vat_admin_device warehouse lifecycle fork route events crank external genesis kernel look audit
+	device device_kind vat_admin_device warehouse lifecycle fork route events crank external genesis kernel look audit
 include src/worker/worker.mk
 include src/host/host.mk
 include src/cli/cli.mk
@@ -58,7 +58,12 @@ zygote_o := $(host_o) $(worker_o) $(kernel_o) $(store_o) $(base_o)
 
 .PHONY: all programs bundles
 all: programs bundles
-programs: $(BUILD)/zygote $(BUILD)/zygote-worker
+programs: $(BUILD)/zygote $(BUILD)/zygote-worker $(BUILD)/bundle-source.mjs
+
+# Where zygote looks for it: beside itself.
+$(BUILD)/bundle-source.mjs: js/bundle-source.mjs
+	@mkdir -p $(@D)
+	cp $< $@
 
 $(BUILD)/src/%.o: src/%.c
 	@mkdir -p $(@D)
@@ -93,6 +98,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/share/man/man1
 	install $(BUILD)/zygote $(BUILD)/zygote-worker $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(BUILD)/bundles/*.json $(DESTDIR)$(PREFIX)/share/zygote/bundles
+	install -m 644 js/bundle-source.mjs $(DESTDIR)$(PREFIX)/share/zygote
 	install -m 644 man/zygote.1 $(DESTDIR)$(PREFIX)/share/man/man1
 
 clean:

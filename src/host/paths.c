@@ -70,6 +70,28 @@ int paths_bundles(struct arena *a, const char **out, struct err *e)
     return 0;
 }
 
+int paths_bundler(struct arena *a, const char **out, struct err *e)
+{
+    const char *given = environment("ZYGOTE_BUNDLER"), *dir;
+    if (given == NULL && program_dir(a, &dir, e) != 0)
+        return -1;
+    const char *path = given != NULL ? given : file_join(a, dir, "bundle-source.mjs");
+    if (given == NULL && access(path, R_OK) != 0)
+        path = file_join(a, dir, "../share/zygote/bundle-source.mjs");
+    if (access(path, R_OK) != 0)
+        return err_set(e, EXIT_NOT_FOUND, "no bundler at %s%s", path,
+                       given != NULL ? " ($ZYGOTE_BUNDLER)"
+                                     : "; set ZYGOTE_BUNDLER to bundle-source.mjs");
+    *out = path;
+    return 0;
+}
+
+const char *paths_node(struct arena *a)
+{
+    const char *given = environment("ZYGOTE_NODE");
+    return arena_copy(a, span_of(given != NULL ? given : "node")).p;
+}
+
 int paths_cache(struct arena *a, const char **out, struct err *e)
 {
     const char *given = environment("ZYGOTE_CACHE");
@@ -81,7 +103,7 @@ int paths_cache(struct arena *a, const char **out, struct err *e)
     if (dir == NULL && home != NULL)
         dir = file_join(a, home, ".cache/zygote");
     if (dir == NULL)
-        return err_set(e, EXIT_NOT_FOUND, "no place for images: set ZYGOTE_CACHE or HOME");
+        return err_set(e, EXIT_NOT_FOUND, "no place for a cache: set ZYGOTE_CACHE or HOME");
     if (file_make_dirs(a, dir, 0700, e) != 0)
         return -1;
     *out = dir;

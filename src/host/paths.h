@@ -3,6 +3,9 @@
  *   worker   $ZYGOTE_WORKER, else zygote-worker beside the running program
  *   bundles  $ZYGOTE_BUNDLES, else bundles/ beside the running program (a build), else
  *            ../share/zygote/bundles from there (an installation)
+ *   bundler  $ZYGOTE_BUNDLER, else bundle-source.mjs beside the running program (a build),
+ *            else ../share/zygote/bundle-source.mjs from there
+ *   node     $ZYGOTE_NODE, else node, as found in $PATH
  *   cache    $ZYGOTE_CACHE, else $XDG_CACHE_HOME/zygote, else ~/.cache/zygote
  *
  * An empty environment variable counts as none.  Paths live in the arena.
@@ -15,5 +18,7 @@
 /* fails  EXIT_NOT_FOUND, naming what was looked for and where. */
 int paths_worker(struct arena *a, const char **out, struct err *e) MUST_CHECK;
 int paths_bundles(struct arena *a, const char **out, struct err *e) MUST_CHECK;
+int paths_bundler(struct arena *a, const char **out, struct err *e) MUST_CHECK;
+const char *paths_node(struct arena *a);
 /* The directory is made if it is not there. */
 int paths_cache(struct arena *a, const char **out, struct err *e) MUST_CHECK;

@@ -69,6 +69,14 @@ struct span device_slot(struct kernel *k, device_id d, kref r)
 /* Devices that are built in; others are refused when a config names them. */
 static const struct device_ops *const devices[] = { &vat_admin_device };
 
+bool kernel_has_device(struct span kind)
+{
+    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+        if (span_is(kind, devices[i]->name)) return true;
+    }
+    return false;
+}
+
 static const struct device_ops *ops_of(struct kernel *k, device_id d)
 {
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {

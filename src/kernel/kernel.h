@@ -74,6 +74,9 @@ struct genesis {
     bool zygotes;                         /* forks enabled: recorded as "zygote.enabled" */
 };
 
+/* Is a device of this kind (device_kind.h) built in? */
+bool kernel_has_device(struct span kind);
+
 /* Write the initial kernel state and queue bootstrap.
  * out   *result  the promise of bootstrap's result (KREF_INVALID without a bootstrap vat)
  * fails EXIT_FAILED already initialised; EXIT_INTEGRITY, EXIT_INCOMPATIBLE a bad bundle;

@@ -37,11 +37,73 @@ $(BUILD)/setup.mk: tools/setup.sh package-lock.json
 
 # -- sources -----------------------------------------------------------------------
 
-BASE := span err xalloc arena buf hash log utf json_parse json_value json_write netstring
-STORE := store open sql kv map transcript snapshot share bundle zip gzip file pending archive
-KERNEL := ids capdata marshal marshal_js marshal_decode marshal_smallcaps marshal_qclass \
-	marshal_encode state stats queue object promise clist gc vats reap delivery syscall \
-	device device_kind vat_admin_device warehouse lifecycle fork route events crank external genesis kernel look audit
+BASE := \
+	span \
+	err \
+	xalloc \
+	arena \
+	buf \
+	decimal \
+	hash \
+	log \
+	utf \
+	json_parse \
+	json_value \
+	json_write \
+	netstring
+STORE := \
+	store \
+	open \
+	sql \
+	kv \
+	map \
+	transcript \
+	snapshot \
+	share \
+	bundle \
+	zip \
+	gzip \
+	file \
+	pending \
+	archive
+KERNEL := \
+	ids \
+	capdata \
+	marshal \
+	marshal_js \
+	marshal_decode \
+	marshal_smallcaps \
+	marshal_qclass \
+	marshal_encode \
+	state \
+	stats \
+	queue \
+	object \
+	promise \
+	clist \
+	gc \
+	vats \
+	reap \
+	delivery \
+	syscall \
+	device \
+	device_kind \
+	vat_admin_device \
+	warehouse \
+	meter \
+	cleanup \
+	upgrade \
+	lifecycle \
+	fork \
+	route \
+	events \
+	crank \
+	external \
+	genesis \
+	kernel \
+	control \
+	look \
+	audit
 include src/worker/worker.mk
 include src/host/host.mk
 include src/cli/cli.mk

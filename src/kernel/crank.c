@@ -1,7 +1,9 @@
 #include "kernel/crank.h"
 
+#include "kernel/cleanup.h"
 #include "kernel/events.h"
 #include "kernel/lifecycle.h"
+#include "kernel/meter.h"
 #include "kernel/object.h"
 #include "kernel/queue.h"
 #include "kernel/route.h"
@@ -16,7 +18,8 @@ static void undo_and_terminate(struct kernel *k, struct crank_result *r, struct 
     marshal_error(kernel_arena(k), problem, &r->info);
 }
 
-/* In order of precedence: a fatal syscall, a failed delivery, the vat's wish to go. */
+/* In order of precedence: a fatal syscall, a failed delivery, an empty meter, the vat's wish
+ * to go. */
 static void judge(struct kernel *k, const struct delivered *d, struct crank_result *r)
 {
     if (k->fate.illegal) {
@@ -24,6 +27,8 @@ static void judge(struct kernel *k, const struct delivered *d, struct crank_resu
         r->info = k->fate.illegal_info;
     } else if (!d->ok) {
         undo_and_terminate(k, r, d->problem);
+    } else if (r->meter.p != NULL && !meter_covers(k, r->meter, r->computrons)) {
+        undo_and_terminate(k, r, SPAN("meter underflow, vat terminated"));
     } else if (k->fate.exiting) {
         r->abort = k->fate.exit_reject;
         r->terminate = true;
@@ -32,17 +37,19 @@ static void judge(struct kernel *k, const struct delivered *d, struct crank_resu
     }
 }
 
-int crank_deliver(struct kernel *k, vat_id vat, struct span delivery, bool dirt,
+int crank_deliver(struct kernel *k, vat_id vat, struct span delivery, unsigned cost,
                   uint64_t gc_krefs, struct crank_result *r, struct err *e)
 {
     struct delivered d;
+    struct span meter = cost & DELIVER_METERED ? vat_options(k, vat).meter_id : SPAN_NONE;
     memset(&k->fate, 0, sizeof k->fate);
     if (warehouse_deliver(k, vat, delivery, &d, e) != 0) return -1;
     if (!d.ok) warehouse_stop(k, vat);
     *r = (struct crank_result){ .delivered = true, .vat = vat, .computrons = d.computrons,
+                                .meter = d.computrons > 0 ? meter : SPAN_NONE,
                                 .gc_krefs = gc_krefs };
     judge(k, &d, r);
-    r->measure_dirt = dirt && !r->abort && !r->terminate;
+    r->measure_dirt = (cost & DELIVER_DIRTY) && !r->abort && !r->terminate;
     return 0;
 }
 
@@ -86,6 +93,7 @@ struct job {
     struct span text; /* ACCEPT, EVENT; for the sink otherwise */
     vat_id vat;       /* CLEANUP, REAP */
     struct gc_group gc;
+    struct cleanup_work budget; /* CLEANUP */
 };
 
 static struct span job_text(struct kernel *k, const char *type, vat_id vat)
@@ -94,12 +102,22 @@ static struct span job_text(struct kernel *k, const char *type, vat_id vat)
                         vat_id_text(vat).s);
 }
 
-static struct job choose(struct kernel *k)
+/* May a dead vat be cleaned up now?  The policy is asked before anyone looks for one. */
+static bool choose_cleanup(struct kernel *k, const struct run_policy *policy, struct job *j)
+{
+    const uint64_t all = CLEANUP_UNLIMITED;
+    j->budget = (struct cleanup_work){ all, all, all, all, all, all };
+    bool allowed = policy == NULL || policy->allow_cleanup == NULL ||
+                   policy->allow_cleanup(policy->self, &j->budget);
+    return allowed && vat_first_terminated(k, &j->vat);
+}
+
+static struct job choose(struct kernel *k, const struct run_policy *policy)
 {
     struct job j = { .work = WORK_NONE };
     if (queue_take(k, QUEUE_ACCEPTANCE, &j.text)) {
         j.work = WORK_ACCEPT;
-    } else if (vat_first_terminated(k, &j.vat)) {
+    } else if (choose_cleanup(k, policy, &j)) {
         j.work = WORK_CLEANUP;
         j.text = job_text(k, "cleanup-terminated-vat", j.vat);
     } else {
@@ -123,7 +141,7 @@ static struct job choose(struct kernel *k)
 static int do_job(struct kernel *k, const struct job *j, struct crank_result *r, struct err *e)
 {
     switch (j->work) {
-    case WORK_CLEANUP: cleanup_crank(k, j->vat); return 0;
+    case WORK_CLEANUP: cleanup_crank(k, j->vat, &j->budget, &r->cleaned); return 0;
     case WORK_GC: return event_collect(k, &j->gc, r, e);
     case WORK_REAP: return event_reap(k, j->vat, r, e);
     case WORK_EVENT: return event_run(k, parse_event(k, j->text), r, e);
@@ -171,7 +189,27 @@ static int keep_or_undo(struct kernel *k, struct crank_result *r, struct err *e)
     return 0;
 }
 
-static int deliver(struct kernel *k, const struct job *j, struct err *e)
+/* vat-admin hears, once, that a meter has sunk below its threshold. */
+static void deduct(struct kernel *k, struct span meter, uint64_t computrons)
+{
+    struct arena *a = kernel_arena(k);
+    struct span remaining;
+    if (!meter_deduct(k, meter, computrons) || k->vat_admin_root.kind == KREF_INVALID) return;
+    meter_get(k, meter, &remaining, NULL);
+    const struct pass *args[] = { pass_string(a, meter), pass_bigint(a, remaining) };
+    queue_to_kref(k, k->vat_admin_root, SPAN("meterCrossedThreshold"), pass_array(a, 2, args),
+                  POLICY_LOG_FAILURE);
+}
+
+static enum crank_kind kind_of(struct kernel *k, const struct job *j, const struct crank_result *r)
+{
+    if (j->work == WORK_CLEANUP) return CRANK_CLEANUP;
+    if (!r->delivered) return CRANK_EMPTY;
+    bool create = j->work == WORK_EVENT && json_is(json_get(parse_event(k, j->text), "type"), "create-vat");
+    return create ? CRANK_CREATE_VAT : CRANK_DELIVERY;
+}
+
+static int deliver(struct kernel *k, const struct job *j, struct crank_report *report, struct err *e)
 {
     struct crank_result r = { 0 };
     memset(&k->fate, 0, sizeof k->fate);
@@ -180,6 +218,8 @@ static int deliver(struct kernel *k, const struct job *j, struct err *e)
     if (do_job(k, j, &r, e) != 0) return -1;
     kernel_step_label(k, "delivered");
     if (keep_or_undo(k, &r, e) != 0) return -1;
+    *report = (struct crank_report){ kind_of(k, j, &r), r.computrons, r.cleaned };
+    if (r.meter.p != NULL) deduct(k, r.meter, r.computrons);
     if (r.measure_dirt) vat_add_dirt(k, r.vat, r.computrons, r.gc_krefs);
     if (r.terminate) vat_terminate(k, r.vat, r.reject, &r.info);
     if (r.admin_method.p != NULL) {
@@ -189,16 +229,18 @@ static int deliver(struct kernel *k, const struct job *j, struct err *e)
     return 0;
 }
 
-int crank_run(struct kernel *k, bool *ran, struct err *e)
+int crank_run(struct kernel *k, const struct run_policy *policy, struct crank_report *report,
+              bool *ran, struct err *e)
 {
+    *report = (struct crank_report){ .kind = CRANK_EMPTY };
     store_start_crank(k->store);
     store_savepoint(k->store, SAVEPOINT_START);
-    struct job j = choose(k);
+    struct job j = choose(k, policy);
     int failed = 0;
     if (j.work == WORK_ACCEPT) {
         accept(k, j.text);
     } else if (j.work != WORK_NONE) {
-        failed = deliver(k, &j, e);
+        failed = deliver(k, &j, report, e);
     }
     *ran = j.work != WORK_NONE;
     if (failed == 0 && k->panicked) {

@@ -7,7 +7,7 @@
  * A crank:   savepoint START, take the event; savepoint DELIVER, deliver;
  *            abort?  roll back to DELIVER (event consumed) or START (tried again)
  *            else    maybe save a heap snapshot
- *            then    count dirt, terminate, call vat-admin, settle reference counts,
+ *            then    deduct the meter, count dirt, terminate, call vat-admin, settle counts,
  *                    step the crank number, emit hashes.
  */
 #pragma once
@@ -20,7 +20,8 @@ struct crank_result {
     bool consume;        /* and do not try the event again */
     bool delivered;      /* to `vat` */
     vat_id vat;
-    uint64_t computrons;
+    uint64_t computrons; /* 0: none were counted */
+    struct span meter;   /* to deduct them from; SPAN_NONE: none */
     bool measure_dirt;
     uint64_t gc_krefs;
     bool terminate;      /* `vat` */
@@ -30,14 +31,22 @@ struct crank_result {
     const struct pass *admin_args;
     kref *release;       /* references the event held, to give back after an abort */
     size_t release_count;
+    struct cleanup_work cleaned; /* of a dead vat */
 };
 
-/* Run one crank.
+/* Run one crank.  `policy` (NULL: unlimited) is asked only whether to clean up.
  * out   *ran     false: nothing to do.
  * fails the world's fault, or a panic: this crank is undone; earlier ones stand. */
-int crank_run(struct kernel *k, bool *ran, struct err *e) MUST_CHECK;
+int crank_run(struct kernel *k, const struct run_policy *policy, struct crank_report *report,
+              bool *ran, struct err *e) MUST_CHECK;
 
-/* One delivery to a vat's machine, and what follows from how it went.
- * `dirt`: the delivery counts towards bringOutYourDead. */
-int crank_deliver(struct kernel *k, vat_id vat, struct span delivery, bool dirt,
+/* What a delivery costs its vat. */
+enum {
+    DELIVER_FREE = 0,
+    DELIVER_DIRTY = 1,   /* it counts towards bringOutYourDead */
+    DELIVER_METERED = 2, /* its computrons are deducted from the vat's meter */
+};
+
+/* One delivery to a vat's machine, and what follows from how it went. */
+int crank_deliver(struct kernel *k, vat_id vat, struct span delivery, unsigned cost,
                   uint64_t gc_krefs, struct crank_result *r, struct err *e) MUST_CHECK;

@@ -7,6 +7,7 @@
 #include "kernel/object.h"
 #include "kernel/promise.h"
 #include "kernel/route.h"
+#include "kernel/upgrade.h"
 #include "kernel/vats.h"
 
 /* -- what stands on the run queue ------------------------------------------------------------ */
@@ -30,7 +31,7 @@ static int send_crank(struct kernel *k, struct jval event, struct crank_result *
     if (s.message.result.kind != KREF_INVALID && vat_options(k, vat).enable_pipelining) {
         promise_requeue(k, s.message.result);
     }
-    return crank_deliver(k, vat, delivery, true, 0, r, e);
+    return crank_deliver(k, vat, delivery, DELIVER_DIRTY | DELIVER_METERED, 0, r, e);
 }
 
 static vat_id event_vat(struct kernel *k, struct jval event)
@@ -55,7 +56,7 @@ static int notify_crank(struct kernel *k, struct jval event, struct crank_result
     kref *batch;
     size_t count = promise_batch(k, p, &batch);
     struct span delivery = delivery_notify(k, vat, batch, count);
-    return crank_deliver(k, vat, delivery, true, 0, r, e);
+    return crank_deliver(k, vat, delivery, DELIVER_DIRTY | DELIVER_METERED, 0, r, e);
 }
 
 static int start_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
@@ -94,6 +95,7 @@ static const struct {
     { "create-vat", create_vat_crank },
     { "startVat", start_crank },
     { "changeVatOptions", options_crank },
+    { "upgrade-vat", upgrade_crank },
     { "fork-vat", fork_crank },
     { "zygotify-vat", zygotify_crank },
 };
@@ -116,11 +118,11 @@ int event_collect(struct kernel *k, const struct gc_group *g, struct crank_resul
     for (size_t i = 0; g->type == GC_RETIRE_EXPORT && i < g->count; i++) {
         object_delete(k, g->krefs[i]);
     }
-    return crank_deliver(k, g->vat, delivery_gc(k, g), true, g->count, r, e);
+    return crank_deliver(k, g->vat, delivery_gc(k, g), DELIVER_DIRTY, g->count, r, e);
 }
 
 int event_reap(struct kernel *k, vat_id vat, struct crank_result *r, struct err *e)
 {
     if (!vat_is_alive(k, vat) || vat_is_sealed(k, vat)) return 0;
-    return crank_deliver(k, vat, delivery_bring_out_your_dead(), false, 0, r, e);
+    return crank_deliver(k, vat, delivery_bring_out_your_dead(), DELIVER_FREE, 0, r, e);
 }

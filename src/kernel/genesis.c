@@ -134,7 +134,7 @@ static int add_vat(struct making *m, const struct genesis_vat *v, struct err *e)
                              .use_transcript = true,
                              .critical = v->critical,
                              .reap_dirt_threshold = reap_threshold(k, v) };
-    vat_create_state(k, vat, v->bundle_id, &o);
+    vat_create_state(k, vat, vat_source_text(k, v->bundle_id), &o);
     queue_start_vat(k, vat, v->parameters != NULL ? v->parameters
                                                   : pass_record(kernel_arena(k), 0, NULL, NULL));
     if (span_is(v->name, "vatAdmin")) {

@@ -108,37 +108,41 @@ struct store *kernel_store(struct kernel *k)
 
 int kernel_run(struct kernel *k, uint64_t max, uint64_t *cranks, struct err *e)
 {
-    bool ran = true;
+    return kernel_run_by(k, NULL, max, cranks, e);
+}
+
+static bool go_on(const struct run_policy *p, const struct crank_report *r)
+{
+    if (p == NULL) return true;
+    bool (*const ask[])(void *self, const struct crank_report *r) = {
+        [CRANK_EMPTY] = p->empty_crank,
+        [CRANK_DELIVERY] = p->crank_complete,
+        [CRANK_CREATE_VAT] = p->vat_created,
+        [CRANK_CLEANUP] = p->did_cleanup,
+    };
+    return ask[r->kind] == NULL || ask[r->kind](p->self, r);
+}
+
+int kernel_run_by(struct kernel *k, const struct run_policy *policy, uint64_t max,
+                  uint64_t *cranks, struct err *e)
+{
     *cranks = 0;
-    while (ran && (max == 0 || *cranks < max)) {
-        if (crank_run(k, &ran, e) != 0) return -1;
-        if (ran) ++*cranks;
+    if (k->panicked) {
+        *e = k->panic;
+        return -1;
+    }
+    while (max == 0 || *cranks < max) {
+        struct crank_report report;
+        bool ran;
+        if (crank_run(k, policy, &report, &ran, e) != 0) return -1;
+        if (!ran) break;
+        ++*cranks;
+        if (!go_on(policy, &report)) break;
     }
     return 0;
 }
 
-void kernel_reap_all(struct kernel *k)
-{
-    vat_id *all;
-    size_t count = vats_all(k, &all);
-    for (size_t i = 0; i < count; i++) {
-        struct transcript_bounds t;
-        if (transcript_bounds(k->store, span_of_vat(k, all[i]), &t) && t.end > 0) {
-            vat_schedule_reap(k, all[i]);
-        }
-    }
-}
-
-/* -- messages ------------------------------------------------------------------------------------- */
-
-kref kernel_send(struct kernel *k, kref target, struct span method, const struct pass *args)
-{
-    char crankhash[SHA256_HEX + 1], activityhash[SHA256_HEX + 1];
-    kref result = queue_to_kref(k, target, method, args, POLICY_IGNORE);
-    external_hold(k, &result, 1);
-    store_emit_hashes(k->store, crankhash, activityhash); /* statistics unsaved, as upstream */
-    return result;
-}
+/* -- finding ------------------------------------------------------------------------------------- */
 
 /* A root that everyone has dropped is gone from the vat, or soon will be: to export it
  * again, as upstream's queueToVatRoot does, would kill the vat. */
@@ -178,23 +182,6 @@ int kernel_find(struct kernel *k, struct span target, kref *out, struct err *e)
         return err_set(e, EXIT_NOT_FOUND, "there is no living vat %.*s", SPAN_ARG(target));
     }
     return find_root(k, vat, out, e);
-}
-
-enum promise_state kernel_promise_state(struct kernel *k, kref promise)
-{
-    return promise.kind == KREF_PROMISE ? promise_state(k, promise) : PROMISE_UNKNOWN;
-}
-
-bool kernel_promise_take(struct kernel *k, kref promise, struct capdata *out)
-{
-    enum promise_state state = kernel_promise_state(k, promise);
-    char crankhash[SHA256_HEX + 1], activityhash[SHA256_HEX + 1];
-    if (state != PROMISE_FULFILLED && state != PROMISE_REJECTED) return false;
-    promise_data(k, promise, out);
-    if (!external_release(k, promise)) return true; /* not the host's to trade in */
-    external_hold(k, out->slots, out->count);
-    store_emit_hashes(k->store, crankhash, activityhash);
-    return true;
 }
 
 static void bundle_installed(struct kernel *k, struct span id)

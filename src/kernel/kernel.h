@@ -112,14 +112,99 @@ struct store *kernel_store(struct kernel *k);
  * out  *cranks  how many ran (written also on failure). */
 int kernel_run(struct kernel *k, uint64_t max, uint64_t *cranks, struct err *e) MUST_CHECK;
 
-/* Have every vat that ever ran bring out its dead (upstream's reapAllVats). */
+/* Rows of a dead vat, by the phases of its deletion, in their order. */
+struct cleanup_work {
+    uint64_t exports, imports, promises, kv, snapshots, transcripts;
+};
+#define CLEANUP_UNLIMITED UINT64_MAX /* a phase's budget */
+
+enum crank_kind {
+    CRANK_EMPTY = 0, /* no delivery: routing, a dead letter, an upgrade that worked */
+    CRANK_DELIVERY,
+    CRANK_CREATE_VAT,
+    CRANK_CLEANUP,
+};
+
+/* What a crank did, for a run policy. */
+struct crank_report {
+    enum crank_kind kind;
+    uint64_t computrons;         /* 0: none were counted */
+    struct cleanup_work cleaned; /* CRANK_CLEANUP */
+};
+
+/* Upstream's run policy (docs/run-policy.md): asked after each crank whether to go on.  Any
+ * function may be NULL: go on, and clean up without limit.  A crank that fails is an error
+ * of the run, as it is upstream, where crankFailed is never called. */
+struct run_policy {
+    void *self;
+    /* May a dead vat be cleaned up now, and how much of it?  False: not now.  `budget` comes
+     * in unlimited; each phase in turn ends the crank when its budget is spent.
+     * call  every phase's budget is at least 1. */
+    bool (*allow_cleanup)(void *self, struct cleanup_work *budget);
+    bool (*vat_created)(void *self, const struct crank_report *r);
+    bool (*crank_complete)(void *self, const struct crank_report *r);
+    bool (*empty_crank)(void *self, const struct crank_report *r);
+    bool (*did_cleanup)(void *self, const struct crank_report *r);
+};
+
+/* Run cranks until the queues are empty, `max` were run (0: no limit), or the policy says
+ * stop (NULL: it never does). */
+int kernel_run_by(struct kernel *k, const struct run_policy *policy, uint64_t max,
+                  uint64_t *cranks, struct err *e) MUST_CHECK;
+
+/* -- what a host may do between runs (upstream's controller) ------------------------ */
+
+/* Where each vat's transcript ended. */
+struct vat_position {
+    vat_id vat;
+    uint64_t end;
+};
+/* Have every vat that ran since `before` (NULL: ever) bring out its dead.
+ * out  *after  positions to pass next time; in the store's arena.  May be NULL. */
 void kernel_reap_all(struct kernel *k);
+size_t kernel_reap_since(struct kernel *k, const struct vat_position *before, size_t count,
+                         struct vat_position **after);
+
+/* Save a heap snapshot of every vat that did anything since its last.
+ * out  *vats  which they were; in the store's arena */
+int kernel_snapshot_all(struct kernel *k, vat_id **vats, size_t *count, struct err *e) MUST_CHECK;
+
+/* End a vat, now; its deletion is the next cranks' work.
+ * fails  EXIT_NOT_FOUND no such vat; EXIT_USAGE the reason holds references; EXIT_VAT the
+ *        vat was critical: the kernel has panicked. */
+int kernel_terminate(struct kernel *k, vat_id vat, const struct capdata *reason,
+                     struct err *e) MUST_CHECK;
+
+/* Upgrade a static vat to an installed bundle: a message to vat-admin, whose result is
+ * *result.  `options` is a record (vatParameters, upgradeMessage) or NULL.
+ * fails  EXIT_NOT_FOUND no such vat, bundle, or vat-admin. */
+int kernel_upgrade_static(struct kernel *k, struct span name, bool pause_first,
+                          struct span bundle_id, const struct pass *options, kref *result,
+                          struct err *e) MUST_CHECK;
+
+/* Keep a static vat's root for ever.  fails  EXIT_NOT_FOUND */
+int kernel_pin_root(struct kernel *k, struct span name, kref *root, struct err *e) MUST_CHECK;
+
+/* Change what is -1 (REAP_DEFAULT) in none of these; REAP_NEVER is 'never'. */
+struct kernel_changes {
+    int64_t default_reap_interval, default_reap_gc_krefs, snapshot_interval;
+};
+int kernel_change_options(struct kernel *k, const struct kernel_changes *c, struct err *e) MUST_CHECK;
+
+/* Queue what upgrading the store's schema left to be done. */
+void kernel_inject_upgrade_events(struct kernel *k);
 
 /* -- messages -------------------------------------------------------------------- */
 
-/* Upstream's queueToKref with policy 'ignore', as the controller calls it: the result
- * promise is registered for the host ("external"), hashes are emitted. */
+/* How the kernel takes an eventual rejection of a message nobody in a vat sent; NONE: the
+ * message has no result promise at all. */
+enum policy { POLICY_IGNORE = 0, POLICY_LOG_ALWAYS, POLICY_LOG_FAILURE, POLICY_PANIC, POLICY_NONE };
+
+/* Upstream's queueToKref as the controller calls it: the result promise is registered for
+ * the host ("external"), hashes are emitted. */
 kref kernel_send(struct kernel *k, kref target, struct span method, const struct pass *args);
+kref kernel_send_as(struct kernel *k, kref target, struct span method, const struct pass *args,
+                    enum policy policy);
 /* Find a target: "vatname", "v7", "ko12", … ; a vat's root is exported if need be.
  * fails  EXIT_NOT_FOUND */
 int kernel_find(struct kernel *k, struct span target, kref *out, struct err *e) MUST_CHECK;
@@ -129,6 +214,10 @@ enum promise_state kernel_promise_state(struct kernel *k, kref promise);
 /* Data of a settled promise: the host's hold moves from it to what its data names
  * (upstream's kpResolution). */
 bool kernel_promise_take(struct kernel *k, kref promise, struct capdata *out);
+/* The same; `hold` false: the host takes no hold of what the data names (incref: false). */
+bool kernel_promise_take_as(struct kernel *k, kref promise, bool hold, struct capdata *out);
+/* Count one more hold of the host's on a promise (kpRegisterInterest). */
+void kernel_promise_hold(struct kernel *k, kref promise);
 
 /* Install a bundle in a running kernel (upstream's validateAndInstallBundle).  `id` lives
  * in `keep`. */
@@ -170,6 +259,8 @@ struct vat_info {
 size_t kernel_vats(struct kernel *k, struct arena *a, struct vat_info **out);
 /* Queue lengths, crank number and such, as one JSON object. */
 void kernel_status(struct kernel *k, struct buf *json_text);
+/* Upstream's getStats(): every counter and gauge, one JSON object. */
+void kernel_stats(struct kernel *k, struct buf *json_text);
 /* Upstream's controller.dump(), as JSON: kernelTable, promises, objects, queues. */
 void kernel_dump(struct kernel *k, struct buf *json_text);
 

@@ -2,6 +2,7 @@
 
 #include "kernel/clist.h"
 #include "kernel/delivery.h"
+#include "kernel/meter.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
 #include "kernel/vats.h"
@@ -11,9 +12,7 @@
 
 /* -- creating ------------------------------------------------------------------------------- */
 
-/* Bundle IDs of lockdown and supervisor: those the vat-admin vat was made with.  None if it
- * was terminated; then nobody waits for a new vat either. */
-static bool current_boot(struct kernel *k, struct strings *out)
+bool boot_bundles(struct kernel *k, struct strings *out)
 {
     vat_id admin;
     if (!vat_by_name(k, SPAN("vatAdmin"), &admin)) return false;
@@ -34,7 +33,6 @@ static const char *unsupported(struct jval v)
     if (json_type(json_get(v, "nodeOptions")) != JSON_NONE) {
         return "Error: nodeOptions requires managerType 'node-subprocess'";
     }
-    if (json_type(json_get(v, "meterID")) != JSON_NONE) return "Error: meters are not in this release";
     if (json_type(type) != JSON_NONE && !json_is(type, "xsnap") && !json_is(type, "xs-worker")) {
         return "Error: only xs-worker vats are supported";
     }
@@ -56,6 +54,7 @@ static struct vat_options dynamic_options(struct kernel *k, struct jval v, struc
         .enable_pipelining = json_type(json_get(v, "enablePipelining")) == JSON_TRUE,
         .use_transcript = json_type(json_get(v, "useTranscript")) != JSON_FALSE,
         .critical = json_type(json_get(v, "critical")) == JSON_TRUE,
+        .meter_id = json_str(json_get(v, "meterID"), kernel_arena(k)),
         .reap_dirt_threshold = threshold_text(k, json_get(v, "reapInterval")),
     };
 }
@@ -84,7 +83,7 @@ int start_vat_crank(struct kernel *k, vat_id vat, const struct capdata *paramete
     vat_set_parameters(k, vat, parameters);
     struct span delivery = delivery_start_vat(k, vat, parameters);
     for (size_t i = 0; i < parameters->count; i++) ref_dec(k, parameters->slots[i], REF_NORMAL);
-    if (crank_deliver(k, vat, delivery, true, 0, r, e) != 0) return -1;
+    if (crank_deliver(k, vat, delivery, DELIVER_DIRTY | DELIVER_METERED, 0, r, e) != 0) return -1;
     r->consume = true;
     return 0;
 }
@@ -94,19 +93,22 @@ int create_vat_crank(struct kernel *k, struct jval event, struct crank_result *r
     struct arena *a = kernel_arena(k);
     vat_id vat;
     struct capdata parameters;
-    struct span bundle = json_str(json_get(json_get(event, "source"), "bundleID"), a);
     bool ok = vat_id_parse(json_str(json_get(event, "vatID"), a), &vat) &&
               capdata_decode(a, json_get(event, "vatParameters"), &parameters);
     INVARIANT(ok);
     struct jval given = json_get(event, "dynamicOptions");
     struct strings boot;
     vat_add_dynamic(k, vat);
-    if (!current_boot(k, &boot)) {
+    if (!boot_bundles(k, &boot)) {
         creation_failed(k, vat, SPAN("Error: vat-admin is gone"), &parameters, r);
         return 0;
     }
     struct vat_options options = dynamic_options(k, given, boot);
-    vat_create_state(k, vat, bundle, &options);
+    vat_create_state(k, vat, json_raw(json_get(event, "source")), &options);
+    if (options.meter_id.p != NULL && !meter_get(k, options.meter_id, NULL, NULL)) {
+        creation_failed(k, vat, SPAN("Error: there is no such meter"), &parameters, r);
+        return 0;
+    }
     if (unsupported(given) != NULL) {
         creation_failed(k, vat, span_of(unsupported(given)), &parameters, r);
         return 0;
@@ -187,35 +189,4 @@ void vat_terminate(struct kernel *k, vat_id vat, bool reject, const struct capda
         tell_vat_admin(k, vat, reject, info);
     }
     warehouse_stop(k, vat);
-}
-
-/* -- cleaning up --------------------------------------------------------------------------------- */
-
-/* Upstream leaves the references of vatParameters counted for ever; so do we where stores
- * must be equal. */
-static void release_parameters(struct kernel *k, vat_id vat)
-{
-    struct span key = key_vat(k, vat, "vatParameters");
-    struct capdata parameters;
-    if (!k->zygotes || !state_has(k, key)) return;
-    bool ok = capdata_decode(kernel_arena(k), state_json(k, key), &parameters);
-    INVARIANT(ok);
-    for (size_t i = 0; i < parameters.count; i++) ref_dec(k, parameters.slots[i], REF_NORMAL);
-}
-
-void cleanup_crank(struct kernel *k, vat_id vat)
-{
-    struct clist_walk exports = { 0 }, imports = { 0 }, promises = { 0 };
-    while (clist_next(k, vat, "o+", &exports)) object_orphan(k, exports.r, vat);
-    while (clist_next(k, vat, "o-", &imports)) clist_delete(k, vat, imports.r);
-    while (clist_next(k, vat, "p", &promises)) clist_delete(k, vat, promises.r);
-    release_parameters(k, vat);
-    struct span prefix = key_vat(k, vat, ""), key = prefix;
-    while (state_next_key(k, prefix, &key)) kv_delete(k->store, key);
-    bool done;
-    uint64_t cleanups;
-    struct span name = span_of_vat(k, vat);
-    snapshot_delete(k->store, name, UINT64_MAX, &cleanups, &done);
-    transcript_delete(k->store, name, UINT64_MAX, &cleanups, &done);
-    vat_forget_terminated(k, vat);
 }

@@ -29,6 +29,7 @@ static void describe(struct kernel *k, struct arena *a, vat_id vat, struct vat_i
     struct transcript_bounds t = { 0 };
     struct snapshot_info s;
     struct fork_origin from;
+    struct span bundle = vat_bundle_id(k, vat);
     transcript_bounds(k->store, name, &t);
     *out = (struct vat_info){
         .vat = vat,
@@ -38,7 +39,7 @@ static void describe(struct kernel *k, struct arena *a, vat_id vat, struct vat_i
         .critical = o.critical,
         .incarnation = t.incarnation,
         .deliveries = t.end,
-        .bundle_id = arena_copy(a, vat_bundle_id(k, vat)),
+        .bundle_id = bundle.p != NULL ? arena_copy(a, bundle) : SPAN(""),
         .has_snapshot = snapshot_info(k->store, name, &s),
         .machine = k->warehouse != NULL ? warehouse_machine(k, vat) : NULL,
     };
@@ -172,6 +173,17 @@ static void dump_queue(struct kernel *k, struct buf *b, enum queue q)
         comma(b);
         buf_put(b, queue_peek(k, q, i));
     }
+}
+
+void kernel_stats(struct kernel *k, struct buf *json_text)
+{
+    struct buf consensus = { 0 };
+    stats_put(&k->stats, false, json_text);
+    stats_put(&k->stats, true, &consensus);
+    json_text->n--; /* one object of two */
+    buf_putc(json_text, ',');
+    buf_put(json_text, span_from(buf_span(&consensus), 1));
+    buf_fini(&consensus);
 }
 
 void kernel_dump(struct kernel *k, struct buf *b)

@@ -44,6 +44,11 @@ const struct pass *pass_string(struct arena *a, struct span text)
     return pass_new(a, PASS_STRING, arena_copy(a, text));
 }
 
+const struct pass *pass_bigint(struct arena *a, struct span digits)
+{
+    return pass_new(a, PASS_BIGINT, arena_copy(a, digits));
+}
+
 const struct pass *pass_error(struct arena *a, struct span name, struct span message)
 {
     struct pass *p = pass_new(a, PASS_ERROR, arena_copy(a, message));

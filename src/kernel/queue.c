@@ -70,11 +70,10 @@ void message_put(struct buf *b, const struct message *m)
 {
     buf_puts(b, "{\"methargs\":");
     capdata_put(b, &m->methargs);
-    buf_puts(b, ",\"result\":");
-    if (m->result.kind == KREF_INVALID) {
-        buf_puts(b, "null");
-    } else {
-        buf_printf(b, "\"%s\"", kref_text(m->result).s);
+    if (m->result.kind != KREF_INVALID) {
+        buf_printf(b, ",\"result\":\"%s\"", kref_text(m->result).s);
+    } else if (!m->bare) {
+        buf_puts(b, ",\"result\":null");
     }
     buf_putc(b, '}');
 }
@@ -120,9 +119,9 @@ kref queue_to_kref(struct kernel *k, kref target, struct span method,
 {
     struct arena *a = kernel_arena(k);
     const struct pass *both[] = { pass_string(a, method), args };
-    struct message m;
+    struct message m = { .bare = policy == POLICY_NONE };
     marshal_encode_k(a, pass_array(a, 2, both), &m.methargs);
-    m.result = promise_new(k, policy);
+    m.result = policy == POLICY_NONE ? (kref){ KREF_INVALID, 0 } : promise_new(k, policy);
     stats_inc(&k->stats, STAT_SYSCALLS);
     stats_inc(&k->stats, STAT_SYSCALL_SEND);
     queue_send(k, target, &m);

@@ -23,9 +23,10 @@ struct span queue_peek(struct kernel *k, enum queue q, uint64_t at);
 struct message {
     struct capdata methargs;
     kref result;
+    bool bare; /* the result member is left out, not null: of POLICY_NONE */
 };
 
-/* {"methargs":…,"result":…}; the result member is null when there is no promise. */
+/* {"methargs":…,"result":…}; the result is null when there is no promise. */
 void message_put(struct buf *b, const struct message *m);
 bool message_decode(struct arena *a, struct jval v, struct message *out);
 
@@ -34,9 +35,7 @@ void queue_send(struct kernel *k, kref target, const struct message *m);
 /* Queue a notify (counts the promise). */
 void queue_notify(struct kernel *k, vat_id vat, kref promise);
 
-/* How the kernel itself takes an eventual rejection of a message it sent. */
-enum policy { POLICY_IGNORE = 0, POLICY_LOG_ALWAYS, POLICY_LOG_FAILURE, POLICY_PANIC };
-
-/* Send a message from nowhere (upstream's queueToKref); returns the result promise. */
+/* Send a message from nowhere (upstream's queueToKref); returns the result promise
+ * (KREF_INVALID with POLICY_NONE). */
 kref queue_to_kref(struct kernel *k, kref target, struct span method,
                    const struct pass *args, enum policy policy);

@@ -109,31 +109,38 @@ void vat_add_dirt(struct kernel *k, vat_id vat, uint64_t computrons, uint64_t gc
     if (reap) vat_schedule_reap(k, vat);
 }
 
-/* options = {...options, reapDirtThreshold: {...threshold, deliveries}}. */
+void threshold_with(struct kernel *k, struct jval old, const char *name, int64_t value, struct buf *b)
+{
+    bool written = false;
+    size_t n = json_len(old);
+    struct span text = value == REAP_NEVER
+                           ? SPAN("\"never\"")
+                           : arena_printf(kernel_arena(k), "%lld", (long long)value);
+    buf_putc(b, '{');
+    for (size_t i = 0; i < n; i++) {
+        struct span key = json_key_at(old, i, kernel_arena(k));
+        bool this = span_is(key, name);
+        if (i > 0) buf_putc(b, ',');
+        json_put_string(b, key);
+        buf_putc(b, ':');
+        buf_put(b, this ? text : json_raw(json_at(old, i)));
+        written |= this;
+    }
+    if (!written) {
+        if (n > 0) buf_putc(b, ',');
+        json_put_string(b, span_of(name));
+        buf_putc(b, ':');
+        buf_put(b, text);
+    }
+    buf_putc(b, '}');
+}
+
 void vat_set_reap_interval(struct kernel *k, vat_id vat, int64_t deliveries)
 {
     struct vat_options o = vat_options(k, vat);
     struct jval own = json_get(state_json(k, key_vat(k, vat, "options")), "reapDirtThreshold");
     struct buf b = { 0 };
-    bool written = false;
-    struct span value = deliveries == REAP_NEVER
-                            ? SPAN("\"never\"")
-                            : arena_printf(kernel_arena(k), "%lld", (long long)deliveries);
-    buf_putc(&b, '{');
-    for (size_t i = 0; i < json_len(own); i++) {
-        struct span name = json_key_at(own, i, kernel_arena(k));
-        bool this = span_is(name, "deliveries");
-        if (b.n > 1) buf_putc(&b, ',');
-        json_put_string(&b, name);
-        buf_putc(&b, ':');
-        buf_put(&b, this ? value : json_raw(json_at(own, i)));
-        written |= this;
-    }
-    if (!written) {
-        buf_puts(&b, b.n > 1 ? ",\"deliveries\":" : "\"deliveries\":");
-        buf_put(&b, value);
-    }
-    buf_putc(&b, '}');
+    threshold_with(k, own, "deliveries", deliveries, &b);
     o.reap_dirt_threshold = arena_copy(kernel_arena(k), buf_span(&b));
     buf_fini(&b);
     kv_set(k->store, key_vat(k, vat, "options"), vat_options_text(k, &o));

@@ -1,11 +1,14 @@
 /* The vat-admin device: bundlecaps, and the hooks through which vat-admin creates,
  * terminates, changes and forks vats.  (Upstream: device-vat-admin.js, vat-admin-hooks.js;
  * forkVat and zygotifyVat are ours.)  State: dNN.vs.nextDev, .id.BUNDLEID, .slot.d+N. */
+#include "base/decimal.h"
 #include "kernel/device.h"
 #include "kernel/fork.h"
 #include "kernel/lifecycle.h"
+#include "kernel/meter.h"
 #include "kernel/object.h"
 #include "kernel/queue.h"
+#include "kernel/upgrade.h"
 #include "kernel/vats.h"
 #include "store/bundle.h"
 
@@ -152,22 +155,25 @@ static bool invoke_bundlecap(struct invocation *in, struct span method)
 
 /* -- vats ------------------------------------------------------------------------------------ */
 
-/* JSON.stringify of plain option values; undefined members are left out. */
-static bool put_plain(struct buf *b, const struct pass *v)
+static bool put_json(struct buf *b, const struct pass *v);
+
+static bool put_json_array(struct buf *b, const struct pass *array)
 {
-    switch (v->style) {
-    case PASS_NULL: buf_puts(b, "null"); return true;
-    case PASS_BOOL: buf_puts(b, v->boolean ? "true" : "false"); return true;
-    case PASS_NUMBER: json_put_double(b, v->number); return true;
-    case PASS_STRING: json_put_string(b, v->text); return true;
-    case PASS_UNDEFINED: case PASS_BIGINT: case PASS_SYMBOL: case PASS_ARRAY:
-    case PASS_RECORD: case PASS_TAGGED: case PASS_ERROR: case PASS_REMOTABLE:
-    case PASS_PROMISE:
-    default: return false;
+    buf_putc(b, '[');
+    for (size_t i = 0; i < array->count; i++) {
+        if (i > 0) buf_putc(b, ',');
+        if (array->items[i]->style == PASS_UNDEFINED) {
+            buf_puts(b, "null");
+        } else if (!put_json(b, array->items[i])) {
+            return false;
+        }
     }
+    buf_putc(b, ']');
+    return true;
 }
 
-static bool put_plain_record(struct buf *b, const struct pass *record, const char *without)
+/* Members that are undefined, or called `without`, are left out. */
+static bool put_json_record(struct buf *b, const struct pass *record, const char *without)
 {
     buf_putc(b, '{');
     bool first = true;
@@ -178,26 +184,35 @@ static bool put_plain_record(struct buf *b, const struct pass *record, const cha
         first = false;
         json_put_string(b, record->keys[i]);
         buf_putc(b, ':');
-        if (!put_plain(b, v)) return false;
+        if (!put_json(b, v)) return false;
     }
     buf_putc(b, '}');
     return true;
 }
 
-static bool create_by_bundle_id(struct invocation *in)
+/* JSON.stringify of plain data; false for what it has no text for (a bigint makes it throw)
+ * or what is not data.  The depth is the codec's, which is bounded. */
+static bool put_json(struct buf *b, const struct pass *v)
+{
+    switch (v->style) {
+    case PASS_NULL: buf_puts(b, "null"); return true;
+    case PASS_BOOL: buf_puts(b, v->boolean ? "true" : "false"); return true;
+    case PASS_NUMBER: json_put_double(b, v->number); return true;
+    case PASS_STRING: json_put_string(b, v->text); return true;
+    case PASS_ARRAY: return put_json_array(b, v);
+    case PASS_RECORD: return put_json_record(b, v, "");
+    case PASS_UNDEFINED: case PASS_BIGINT: case PASS_SYMBOL: case PASS_TAGGED: case PASS_ERROR:
+    case PASS_REMOTABLE: case PASS_PROMISE:
+    default: return false;
+    }
+}
+
+/* Queue a create-vat event for `source`, a JSON text.  As upstream, what comes before an
+ * option without a JSON text stays done. */
+static bool create(struct invocation *in, struct span source, const struct pass *options)
 {
     struct kernel *k = in->k;
     struct arena *a = kernel_arena(k);
-    struct span id;
-    const struct pass *options = arg(in, 1);
-    if (!string_arg(in, 0, &id) || options->style != PASS_RECORD || !bundle_has(k->store, id)) {
-        return fail(in, "createByBundleID: no such bundle");
-    }
-    struct buf plain = { 0 };
-    if (!put_plain_record(&plain, options, "vatParameters")) {
-        buf_fini(&plain);
-        return fail(in, "createByBundleID: an option is not plain data");
-    }
     const struct pass *given = pass_get(options, "vatParameters");
     struct capdata parameters;
     marshal_encode_k(a, given == NULL ? pass_undefined(a) : given, &parameters);
@@ -205,16 +220,42 @@ static bool create_by_bundle_id(struct invocation *in)
     vat_id vat = vat_allocate_id(k);
     struct buf b = { 0 };
     buf_printf(&b, "{\"type\":\"create-vat\",\"vatID\":\"%s\",\"source\":", vat_id_text(vat).s);
-    buf_put(&b, vat_source_text(k, id));
+    buf_put(&b, source);
     buf_puts(&b, ",\"vatParameters\":");
     capdata_put(&b, &parameters);
     buf_puts(&b, ",\"dynamicOptions\":");
-    buf_put(&b, buf_span(&plain));
+    bool ok = put_json_record(&b, options, "vatParameters");
     buf_putc(&b, '}');
-    queue_put(k, QUEUE_ACCEPTANCE, buf_span(&b));
+    if (ok) queue_put(k, QUEUE_ACCEPTANCE, buf_span(&b));
     buf_fini(&b);
-    buf_fini(&plain);
-    return answer(in, pass_string(a, span_of_vat(k, vat)));
+    return ok ? answer(in, pass_string(a, span_of_vat(k, vat)))
+              : fail(in, "an option of the new vat is not plain data");
+}
+
+static bool create_by_bundle_id(struct invocation *in)
+{
+    struct span id;
+    const struct pass *options = arg(in, 1);
+    if (!string_arg(in, 0, &id) || options->style != PASS_RECORD || !bundle_has(in->k->store, id)) {
+        return fail(in, "createByBundleID: no such bundle");
+    }
+    return create(in, vat_source_text(in->k, id), options);
+}
+
+/* The bundle itself, in any format the supervisor's importBundle takes. */
+static bool create_by_bundle(struct invocation *in)
+{
+    const struct pass *options = arg(in, 1);
+    if (arg(in, 0)->style != PASS_RECORD || options->style != PASS_RECORD) {
+        return fail(in, "createByBundle: bad arguments");
+    }
+    struct buf b = { 0 };
+    buf_puts(&b, "{\"bundle\":");
+    bool ok = put_json(&b, arg(in, 0));
+    buf_putc(&b, '}');
+    struct span source = arena_copy(kernel_arena(in->k), buf_span(&b));
+    buf_fini(&b);
+    return ok ? create(in, source, options) : fail(in, "createByBundle: the bundle is not plain data");
 }
 
 static bool terminate_with_failure(struct invocation *in)
@@ -243,7 +284,7 @@ static bool change_options(struct invocation *in)
     struct buf b = { 0 };
     buf_printf(&b, "{\"type\":\"changeVatOptions\",\"vatID\":\"%s\",\"options\":",
                vat_id_text(vat).s);
-    bool ok = put_plain_record(&b, options, "");
+    bool ok = put_json_record(&b, options, "");
     buf_putc(&b, '}');
     if (ok) queue_put(in->k, QUEUE_ACCEPTANCE, buf_span(&b));
     buf_fini(&b);
@@ -302,22 +343,84 @@ static bool zygotify_vat(struct invocation *in)
     return answer_undefined(in);
 }
 
-/* -- what is not in this release --------------------------------------------------------------- */
+/* -- upgrades ----------------------------------------------------------------------------------- */
 
-static bool no_meters(struct invocation *in)
+static bool upgrade_vat(struct invocation *in)
 {
-    return fail(in, "meters are not in this release");
+    struct kernel *k = in->k;
+    struct arena *a = kernel_arena(k);
+    vat_id vat;
+    struct span bundle_id, message;
+    struct capdata parameters;
+    if (in->args->count != 4 || !vat_arg(in, 0, &vat) || !string_arg(in, 1, &bundle_id) ||
+        !string_arg(in, 3, &message)) {
+        return fail(in, "upgradeVat: bad arguments");
+    }
+    marshal_encode_k(a, arg(in, 2), &parameters);
+    return answer(in, pass_string(a, upgrade_queue(k, vat, bundle_id, &parameters, message)));
 }
 
-static bool no_upgrade(struct invocation *in)
+/* -- meters ------------------------------------------------------------------------------------- */
+
+/* A bigint that is not negative. */
+static bool nat_arg(const struct invocation *in, size_t at, struct span *out)
 {
-    return fail(in, "upgrading vats is not in this release");
+    const struct pass *v = arg(in, at);
+    *out = v->text;
+    return v->style == PASS_BIGINT && decimal_valid(v->text);
 }
 
-static bool no_bundle_objects(struct invocation *in)
+static bool create_meter(struct invocation *in)
 {
-    return fail(in, "creating a vat from a bundle object is not in this release; "
-                    "install the bundle and pass its bundlecap");
+    struct span remaining, threshold;
+    if (!nat_arg(in, 0, &remaining) || !nat_arg(in, 1, &threshold)) {
+        return fail(in, "createMeter: remaining and threshold must be bigints, not negative");
+    }
+    return answer(in, pass_string(kernel_arena(in->k), meter_new(in->k, remaining, threshold)));
+}
+
+static bool create_unlimited_meter(struct invocation *in)
+{
+    return answer(in, pass_string(kernel_arena(in->k),
+                                  meter_new(in->k, SPAN("unlimited"), SPAN("0"))));
+}
+
+static bool meter_arg(const struct invocation *in, struct span *meter)
+{
+    return string_arg(in, 0, meter) && meter_get(in->k, *meter, NULL, NULL);
+}
+
+static bool add_meter_remaining(struct invocation *in)
+{
+    struct span meter, delta;
+    if (!meter_arg(in, &meter) || !nat_arg(in, 1, &delta)) {
+        return fail(in, "addMeterRemaining: no such meter, or not a bigint");
+    }
+    meter_add(in->k, meter, delta);
+    return answer_undefined(in);
+}
+
+static bool set_meter_threshold(struct invocation *in)
+{
+    struct span meter, threshold;
+    if (!meter_arg(in, &meter) || !nat_arg(in, 1, &threshold)) {
+        return fail(in, "setMeterThreshold: no such meter, or not a bigint");
+    }
+    meter_set_threshold(in->k, meter, threshold);
+    return answer_undefined(in);
+}
+
+static bool get_meter(struct invocation *in)
+{
+    struct arena *a = kernel_arena(in->k);
+    struct span meter, remaining, threshold;
+    if (!meter_arg(in, &meter)) return fail(in, "getMeter: no such meter");
+    meter_get(in->k, meter, &remaining, &threshold);
+    bool unlimited = span_is(remaining, "unlimited");
+    const struct span keys[] = { SPAN("remaining"), SPAN("threshold") };
+    const struct pass *values[] = { unlimited ? pass_string(a, remaining) : pass_bigint(a, remaining),
+                                    pass_bigint(a, threshold) };
+    return answer(in, pass_record(a, 2, keys, values));
 }
 
 /* -- the table ---------------------------------------------------------------------------------- */
@@ -330,15 +433,15 @@ static const struct {
     { "getNamedBundleCap", get_named_bundle_cap },
     { "getBundleIDByName", get_bundle_id_by_name },
     { "createByBundleID", create_by_bundle_id },
-    { "createByBundle", no_bundle_objects },
+    { "createByBundle", create_by_bundle },
     { "terminateWithFailure", terminate_with_failure },
     { "changeOptions", change_options },
-    { "upgradeVat", no_upgrade },
-    { "createMeter", no_meters },
-    { "createUnlimitedMeter", no_meters },
-    { "addMeterRemaining", no_meters },
-    { "setMeterThreshold", no_meters },
-    { "getMeter", no_meters },
+    { "upgradeVat", upgrade_vat },
+    { "createMeter", create_meter },
+    { "createUnlimitedMeter", create_unlimited_meter },
+    { "addMeterRemaining", add_meter_remaining },
+    { "setMeterThreshold", set_meter_threshold },
+    { "getMeter", get_meter },
     { "forkVat", fork_vat },
     { "zygotifyVat", zygotify_vat },
 };

@@ -225,15 +225,19 @@ struct span vat_source_text(struct kernel *k, struct span bundle_id)
     return arena_printf(kernel_arena(k), "{\"bundleID\":\"%.*s\"}", SPAN_ARG(bundle_id));
 }
 
-void vat_create_state(struct kernel *k, vat_id vat, struct span bundle_id,
-                      const struct vat_options *o)
+void vat_set_source(struct kernel *k, vat_id vat, struct span source, const struct vat_options *o)
+{
+    kv_set(k->store, key_vat(k, vat, "source"), source);
+    kv_set(k->store, key_vat(k, vat, "options"), vat_options_text(k, o));
+}
+
+void vat_create_state(struct kernel *k, vat_id vat, struct span source, const struct vat_options *o)
 {
     kv_set(k->store, key_vat(k, vat, "o.nextID"), SPAN("50"));
     kv_set(k->store, key_vat(k, vat, "p.nextID"), SPAN("60"));
     kv_set(k->store, key_vat(k, vat, "d.nextID"), SPAN("70"));
     kv_set(k->store, key_vat(k, vat, "reapDirt"), SPAN("{}"));
-    kv_set(k->store, key_vat(k, vat, "source"), vat_source_text(k, bundle_id));
-    kv_set(k->store, key_vat(k, vat, "options"), vat_options_text(k, o));
+    vat_set_source(k, vat, source, o);
     transcript_init(k->store, span_of_vat(k, vat));
 }
 

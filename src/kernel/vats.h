@@ -42,11 +42,12 @@ size_t vats_dynamic(struct kernel *k, vat_id **out);
 bool vats_next_static(struct kernel *k, struct span *key, struct span *name, vat_id *vat);
 
 /* The first rows of a vat, and its transcript. */
-void vat_create_state(struct kernel *k, vat_id vat, struct span bundle_id,
-                      const struct vat_options *o);
+void vat_create_state(struct kernel *k, vat_id vat, struct span source, const struct vat_options *o);
+/* What it runs: {"bundleID":…}, or {"bundle":…} with the bundle itself. */
+void vat_set_source(struct kernel *k, vat_id vat, struct span source, const struct vat_options *o);
 struct span vat_options_text(struct kernel *k, const struct vat_options *o);
 struct vat_options vat_options(struct kernel *k, vat_id vat);
-struct span vat_bundle_id(struct kernel *k, vat_id vat);
+struct span vat_bundle_id(struct kernel *k, vat_id vat); /* SPAN_NONE: it has the bundle itself */
 struct span vat_source_text(struct kernel *k, struct span bundle_id);
 void vat_set_parameters(struct kernel *k, vat_id vat, const struct capdata *parameters);
 
@@ -55,6 +56,8 @@ void vat_add_dirt(struct kernel *k, vat_id vat, uint64_t computrons, uint64_t gc
 void vat_clear_dirt(struct kernel *k, vat_id vat);
 void vat_schedule_reap(struct kernel *k, vat_id vat);
 bool vat_next_reap(struct kernel *k, vat_id *vat);
+/* {...old, name: value}; REAP_NEVER is "never". */
+void threshold_with(struct kernel *k, struct jval old, const char *name, int64_t value, struct buf *b);
 void vat_set_reap_interval(struct kernel *k, vat_id vat, int64_t deliveries);
 
 /* The kref of a vat's root, exported if it is not. */

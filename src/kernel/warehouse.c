@@ -108,9 +108,11 @@ static void add_item(struct kernel *k, vat_id vat, struct span delivery, struct 
 static void add_initialize_worker(struct kernel *k, vat_id vat)
 {
     struct jval options = state_json(k, key_vat(k, vat, "options"));
+    struct span bundle_id = vat_bundle_id(k, vat);
     struct buf d = { 0 };
     buf_puts(&d, "[\"initialize-worker\",{\"source\":");
-    buf_put(&d, vat_source_text(k, vat_bundle_id(k, vat)));
+    /* A bundle that came without being installed is not recorded: it is in vNN.source. */
+    buf_put(&d, bundle_id.p != NULL ? vat_source_text(k, bundle_id) : SPAN("{}"));
     buf_puts(&d, ",\"workerOptions\":");
     buf_put(&d, json_raw(json_get(options, "workerOptions")));
     buf_puts(&d, "}]");
@@ -124,6 +126,19 @@ static struct transcript_bounds bounds_of(struct kernel *k, vat_id vat)
     bool found = transcript_bounds(k->store, span_of_vat(k, vat), &t);
     INVARIANT(found);
     return t;
+}
+
+uint64_t warehouse_incarnation(struct kernel *k, vat_id vat)
+{
+    return bounds_of(k, vat).incarnation;
+}
+
+void warehouse_new_incarnation(struct kernel *k, vat_id vat)
+{
+    warehouse_stop(k, vat);
+    add_item(k, vat, SPAN("[\"shutdown-worker\"]"), SPAN(""), SPAN("{\"status\":\"ok\"}"));
+    snapshot_stop(k->store, span_of_vat(k, vat));
+    transcript_rollover_incarnation(k->store, span_of_vat(k, vat));
 }
 
 void warehouse_start(struct kernel *k)
@@ -298,12 +313,21 @@ static int source_snapshot(void *self, const char *hash,
     return snapshot_read(k->store, hash, sink, ctx, e);
 }
 
+/* The code: an installed bundle, or the one the vat was created from. */
+static int vat_bundle(struct kernel *k, vat_id vat, struct buf *text, struct err *e)
+{
+    struct span id = vat_bundle_id(k, vat);
+    if (id.p != NULL) return bundle_get(k->store, id, text, e);
+    buf_put(text, json_raw(json_get(state_json(k, key_vat(k, vat, "source")), "bundle")));
+    return 0;
+}
+
 static int set_bundle(struct session *s, struct vat_machine *m, const struct vat_options *o,
                       struct err *e)
 {
     struct kernel *k = s->k;
     struct buf bundle = { 0 }, b = { 0 };
-    if (bundle_get(k->store, vat_bundle_id(k, s->vat), &bundle, e) != 0) return -1;
+    if (vat_bundle(k, s->vat, &bundle, e) != 0) return -1;
     buf_printf(&b, "[\"setBundle\",\"%s\",", vat_id_text(s->vat).s);
     buf_put(&b, buf_span(&bundle));
     buf_printf(&b, ",{\"enableDisavow\":%s,\"relaxDurabilityRules\":%s}]",

@@ -40,6 +40,11 @@ int warehouse_ensure(struct kernel *k, vat_id vat, struct err *e) MUST_CHECK;
 int warehouse_snapshot(struct kernel *k, vat_id vat, uint64_t min, bool *saved, bool *bad,
                        struct err *e) MUST_CHECK;
 
+/* Which incarnation the vat is in, from 0. */
+uint64_t warehouse_incarnation(struct kernel *k, vat_id vat);
+/* The next: its machine ends, its heap is forgotten, its transcript starts a new span. */
+void warehouse_new_incarnation(struct kernel *k, vat_id vat);
+
 /* End the vat's machine, if it has one. */
 void warehouse_stop(struct kernel *k, vat_id vat);
 void warehouse_stop_all(struct kernel *k);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "kernel/delivery.h"
+#include "kernel/cleanup.h"
 #include "kernel/lifecycle.h"
 #include "kernel/syscall.h"
 #include "lib/gen.h"
@@ -134,7 +135,10 @@ static bool clean_up(struct small *s)
 {
     vat_id vat;
     if (!vat_first_terminated(s->k, &vat)) return false;
-    cleanup_crank(s->k, vat);
+    const uint64_t all = CLEANUP_UNLIMITED;
+    const struct cleanup_work budget = { all, all, all, all, all, all };
+    struct cleanup_work work;
+    cleanup_crank(s->k, vat, &budget, &work);
     return true;
 }
 

@@ -213,7 +213,8 @@ static void genesis(struct world *w, struct arena *a)
     const struct world_setup *s = &w->setup;
     struct genesis_bundle bundles[4];
     struct genesis_vat vats[WORLD_VATS_MAX + 2];
-    struct genesis_device device = { SPAN("vatAdmin"), arena_copy(a, span_of(bundle_named("auto"))) };
+    struct genesis_device device = { .name = SPAN("vatAdmin"),
+                                     .bundle_id = arena_copy(a, span_of(bundle_named("auto"))) };
     size_t n = 0;
     for (size_t i = 0; i < 4; i++) bundles[i] = (struct genesis_bundle){ .json_text = bundle_text(a, behaviours[i]) };
     const struct genesis_vat plain = { .bundle_id = device.bundle_id, .reap_interval = REAP_DEFAULT,

@@ -1,0 +1,98 @@
+#include "kernel/cleanup.h"
+
+#include "kernel/clist.h"
+#include "kernel/object.h"
+#include "kernel/vats.h"
+#include "store/snapshot.h"
+#include "store/transcript.h"
+
+/* Each phase returns how much it did, at most `budget`. */
+
+static uint64_t orphan_exports(struct kernel *k, vat_id vat, uint64_t budget)
+{
+    struct clist_walk w = { 0 };
+    uint64_t n = 0;
+    while (n < budget && clist_next(k, vat, "o+", &w)) {
+        object_orphan(k, w.r, vat);
+        n++;
+    }
+    return n;
+}
+
+static uint64_t delete_rows(struct kernel *k, vat_id vat, const char *prefix, uint64_t budget)
+{
+    struct clist_walk w = { 0 };
+    uint64_t n = 0;
+    while (n < budget && clist_next(k, vat, prefix, &w)) {
+        clist_delete(k, vat, w.r);
+        n++;
+    }
+    return n;
+}
+
+static uint64_t drop_imports(struct kernel *k, vat_id vat, uint64_t budget)
+{
+    return delete_rows(k, vat, "o-", budget);
+}
+
+static uint64_t forget_promises(struct kernel *k, vat_id vat, uint64_t budget)
+{
+    return delete_rows(k, vat, "p", budget);
+}
+
+/* Upstream leaves the references of vatParameters counted for ever; so do we where stores
+ * must be equal. */
+static void release_parameters(struct kernel *k, vat_id vat)
+{
+    struct span key = key_vat(k, vat, "vatParameters");
+    struct capdata parameters;
+    if (!k->zygotes || !state_has(k, key)) return;
+    bool ok = capdata_decode(kernel_arena(k), state_json(k, key), &parameters);
+    INVARIANT(ok);
+    for (size_t i = 0; i < parameters.count; i++) ref_dec(k, parameters.slots[i], REF_NORMAL);
+}
+
+static uint64_t delete_keys(struct kernel *k, vat_id vat, uint64_t budget)
+{
+    struct span prefix = key_vat(k, vat, ""), key = prefix;
+    struct span parameters = key_vat(k, vat, "vatParameters");
+    uint64_t n = 0;
+    while (n < budget && state_next_key(k, prefix, &key)) {
+        if (span_eq(key, parameters)) release_parameters(k, vat);
+        kv_delete(k->store, key);
+        n++;
+    }
+    return n;
+}
+
+static uint64_t delete_snapshots(struct kernel *k, vat_id vat, uint64_t budget)
+{
+    uint64_t n;
+    bool done;
+    snapshot_delete(k->store, span_of_vat(k, vat), budget, &n, &done);
+    return n;
+}
+
+bool cleanup_crank(struct kernel *k, vat_id vat, const struct cleanup_work *budget,
+                   struct cleanup_work *work)
+{
+    const struct {
+        uint64_t (*run)(struct kernel *k, vat_id vat, uint64_t budget);
+        uint64_t budget, *count;
+    } phases[] = {
+        { orphan_exports, budget->exports, &work->exports },
+        { drop_imports, budget->imports, &work->imports },
+        { forget_promises, budget->promises, &work->promises },
+        { delete_keys, budget->kv, &work->kv },
+        { delete_snapshots, budget->snapshots, &work->snapshots },
+    };
+    bool done;
+    *work = (struct cleanup_work){ 0 };
+    for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
+        *phases[i].count = phases[i].run(k, vat, phases[i].budget);
+        if (*phases[i].count == phases[i].budget) return false;
+    }
+    transcript_delete(k->store, span_of_vat(k, vat), budget->transcripts, &work->transcripts, &done);
+    if (done) vat_forget_terminated(k, vat);
+    return done;
+}

@@ -1,0 +1,15 @@
+/* cleanup.h -- deleting what a terminated vat left, a budget's worth at a time.
+ *
+ * Phases, in order: exports are orphaned, imports dropped, promises forgotten, then all its
+ * other keys, its snapshots and its transcript spans (newest first) deleted.  A phase that
+ * spends its whole budget ends the crank, and the next one goes on where it stopped.
+ * (Upstream: kernelKeeper.js cleanupAfterTerminatedVat.)
+ */
+#pragma once
+
+#include "kernel/state.h"
+
+/* Do one crank's worth; *work says what was done.
+ * Returns true when nothing of the vat is left and it has been forgotten. */
+bool cleanup_crank(struct kernel *k, vat_id vat, const struct cleanup_work *budget,
+                   struct cleanup_work *work);

@@ -479,7 +479,7 @@ TEST(a_vat_that_cannot_be_made_leaves_nothing)
         { "greedy", "", "setBundle failed" },
         { "auto", "'enableSetup':true", "xsnap: enableSetup not supported at all" },
         { "auto", "'useTranscript':false", "xsnap: useTranscript=false not supported" },
-        { "auto", "'meterID':'m1'", "meters are not in this release" },
+        { "auto", "'meterID':'m1'", "there is no such meter" },
         { "auto", "'managerType':'local'", "only xs-worker vats are supported" },
         { "auto", "'nodeOptions':'x'", "nodeOptions requires managerType" },
     };
@@ -531,8 +531,10 @@ TEST(a_vat_that_fails_to_start_leaves_nothing)
 TEST(the_device_refuses_what_it_cannot_do)
 {
     static const char *const calls[] = {
-        "createMeter #['+1','+1']", "createUnlimitedMeter #[]", "upgradeVat #['v3','b1',{}]",
-        "createByBundle #[{},{}]", "createByBundleID #['b0-none',{}]", "createByBundleID #[1,{}]",
+        "createMeter #['+1','-1']", "createMeter #['+1',1]", "getMeter #['m1']", "getMeter #[1]",
+        "addMeterRemaining #['m1','+1']", "setMeterThreshold #['m','+1']",
+        "upgradeVat #['v3','b1',{}]", "upgradeVat #['v3',1,{},'why']", "upgradeVat #['x','b1',{},'why']",
+        "createByBundle #['x',{}]", "createByBundle #[{},1]", "createByBundleID #['b0-none',{}]", "createByBundleID #[1,{}]",
         "createByBundleID #[]", "terminateWithFailure #['v3']", "terminateWithFailure #['x',1]",
         "changeOptions #['v3']", "getBundleCap #['b0-x']", "getNamedBundleCap #['none']",
         "forkVat #['v3']", "forkVat #['x',[],{}]", "forkVat #['v3',[],1]",

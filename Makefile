@@ -61,6 +61,7 @@ STORE := \
 	snapshot \
 	share \
 	bundle \
+	compartments \
 	zip \
 	gzip \
 	file \

@@ -193,21 +193,19 @@ static void bundle_installed(struct kernel *k, struct span id)
 }
 
 int kernel_install_bundle(struct kernel *k, struct arena *keep, struct span json_text,
-                          struct span *id, struct err *e)
+                          struct span alleged, struct span *id, struct err *e)
 {
     char crankhash[SHA256_HEX + 1], activityhash[SHA256_HEX + 1];
-    struct jval v;
+    struct bundle_info info;
+    int failed = 0;
+    if (bundle_check(json_text, true, alleged, keep, &info, e) != 0) return -1;
     store_start_crank(k->store);
-    struct arena *a = kernel_arena(k);
-    int failed = json_parse(a, json_text, &v, e);
-    struct span sum = failed == 0 ? json_str(json_get(v, "endoZipBase64Sha512"), a) : SPAN_NONE;
-    if (sum.p != NULL && bundle_has(k->store, arena_printf(a, "b1-%.*s", SPAN_ARG(sum)))) {
-        *id = arena_printf(a, "b1-%.*s", SPAN_ARG(sum));
-    } else if (failed == 0 && (failed = bundle_add(k->store, json_text, id, e)) == 0) {
-        bundle_installed(k, *id);
+    if (!bundle_has(k->store, info.id) &&
+        (failed = bundle_add(k->store, json_text, &info.id, e)) == 0) {
+        bundle_installed(k, info.id);
         kernel_emit_hashes(k, crankhash, activityhash);
     }
-    if (failed == 0) *id = arena_copy(keep, *id);
+    if (failed == 0) *id = arena_copy(keep, info.id);
     store_end_crank(k->store);
     return failed;
 }

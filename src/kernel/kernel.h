@@ -219,10 +219,11 @@ bool kernel_promise_take_as(struct kernel *k, kref promise, bool hold, struct ca
 /* Count one more hold of the host's on a promise (kpRegisterInterest). */
 void kernel_promise_hold(struct kernel *k, kref promise);
 
-/* Install a bundle in a running kernel (upstream's validateAndInstallBundle).  `id` lives
- * in `keep`. */
+/* Install a bundle in a running kernel (upstream's validateAndInstallBundle).  `alleged` is
+ * what the caller takes its ID to be, or absent; `id` lives in `keep`.
+ * fails  as bundle_check(strictly); nothing is installed */
 int kernel_install_bundle(struct kernel *k, struct arena *keep, struct span json_text,
-                          struct span *id, struct err *e) MUST_CHECK;
+                          struct span alleged, struct span *id, struct err *e) MUST_CHECK;
 
 /* -- forks, from the host (fork.md section 1) ------------------------------------- */
 

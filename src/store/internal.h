@@ -6,7 +6,7 @@
  *   kv.c          the kvStore in memory
  *   transcript.c  spans in memory, items in SQLite
  *   snapshot.c    heap snapshots;  share.c  the view over blobs-by-hash
- *   bundle.c      bundles;         zip.c    reading the zip inside one
+ *   bundle.c      bundles;         compartments.c, zip.c  what is inside one
  *   pending.c     telling the host of changes;  archive.c  copies on disk
  *   gzip.c        compressing;     file.c   files and directories
  *
@@ -287,12 +287,3 @@ int gunzip(struct span packed, int (*sink)(void *ctx, struct span bytes, struct 
 
 /* Grow a malloc'd array so that one more fits. */
 void *array_room(void *p, size_t n, size_t *cap, size_t size);
-
-/* Check that `zip` is an archive whose compartment map has this hash, that every module
- * it names has the content it promises, and that nothing else is in it.
- * fails  EXIT_INTEGRITY */
-int zip_check_bundle(struct span zip, struct span sha512, struct err *e) MUST_CHECK;
-/* Where its code starts.  The archive need not have been checked. */
-struct bundle_entry;
-int zip_entry(struct span zip, struct arena *a, struct bundle_entry *out,
-              struct err *e) MUST_CHECK;

@@ -228,7 +228,7 @@ static void op_install(struct run *r, struct jval op, struct buf *out)
                                     SPAN_ARG(json_str(json_get(op, "bundle"), &r->arena)));
     if (paths_bundles(&r->arena, &bundles, &e) != 0 ||
         file_read(&r->arena, file_join(&r->arena, bundles, file.p), &text, &e) != 0 ||
-        kernel_install_bundle(r->kernel, &r->arena, text, &id, &e) != 0) {
+        kernel_install_bundle(r->kernel, &r->arena, text, SPAN_NONE, &id, &e) != 0) {
         die(&e);
     }
     buf_printf(out, ",\"bundleID\":\"%.*s\"", SPAN_ARG(id));

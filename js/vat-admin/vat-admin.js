@@ -34,7 +34,7 @@ import {
     prepareKind,
     prepareSingleton,
     provide,
-} from '@agoric/vat-data';
+} from './durable.js';
 
 const { hasOwn } = Object;
 

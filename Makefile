@@ -90,6 +90,16 @@ KERNEL := \
 	device \
 	device_kind \
 	vat_admin_device \
+	devices/registry \
+	devices/slots \
+	devices/jsvalue \
+	devices/handler \
+	devices/bundle \
+	devices/timer \
+	devices/mailbox \
+	devices/bridge \
+	devices/command \
+	devices/loopbox \
 	warehouse \
 	meter \
 	cleanup \

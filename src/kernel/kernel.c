@@ -5,6 +5,7 @@
 #include "base/xalloc.h"
 #include "kernel/clist.h"
 #include "kernel/crank.h"
+#include "kernel/device.h"
 #include "kernel/external.h"
 #include "kernel/fork.h"
 #include "kernel/object.h"
@@ -57,6 +58,7 @@ void kernel_rollback(struct kernel *k, enum savepoint sp)
     store_rollback(k->store, sp);
     load_stats(k);
     load_terminated(k); /* upstream forgets to; a vat would be half dead */
+    devices_rolled_back(k);
 }
 
 void kernel_reload(struct kernel *k)
@@ -87,7 +89,14 @@ int kernel_open(struct store *s, const struct vat_port *port, const struct kerne
     k->warehouse = warehouse_new(o->max_vats_online);
     load_stats(k);
     load_terminated(k);
-    if (port != NULL) warehouse_start(k);
+    if (o->devices != NULL) k->host = *o->devices;
+    if (port != NULL) {
+        warehouse_start(k);
+        if (devices_start(k, e) != 0) {
+            kernel_close(k);
+            return -1;
+        }
+    }
     *out = k;
     return 0;
 }
@@ -96,6 +105,7 @@ void kernel_close(struct kernel *k)
 {
     if (k == NULL) return;
     warehouse_free(k);
+    devices_stop(k);
     kref_set_fini(&k->maybe_free);
     free(k->terminated);
     free(k);

@@ -95,14 +95,18 @@ struct kernel_sink {
     void (*step)(void *self, const char *label);     /* crash tests: a labelled point passed */
 };
 
+struct device_host; /* kernel/devices.h */
+
 struct kernel_options {
     size_t max_vats_online;  /* 0: 50 */
+    const struct device_host *devices; /* the host's side of devices; NULL: it has none */
     struct kernel_sink sink;
 };
 
 /* `port` NULL: only to look (the functions under "looking", kernel_find of what exists);
  * the store may be read only.
- * fails EXIT_INCOMPATIBLE no kernel state in the store, or of another version. */
+ * fails EXIT_INCOMPATIBLE no kernel state in the store, or of another version; a device that
+ *       is not built in. */
 int kernel_open(struct store *s, const struct vat_port *port, const struct kernel_options *o,
                 struct kernel **out, struct err *e) MUST_CHECK;
 void kernel_close(struct kernel *k);

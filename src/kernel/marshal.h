@@ -28,7 +28,8 @@ enum pass_style {
     PASS_RECORD,    /* `items`, and their names beside them in `keys` */
     PASS_TAGGED,    /* `text` the tag, one item the payload */
     PASS_ERROR,     /* `key` the name, `text` the message */
-    PASS_REMOTABLE, /* `text` the slot, `key` the interface, without "Alleged: " */
+    PASS_REMOTABLE, /* `text` the slot, `key` the interface, without "Alleged: ";
+                       `boolean`: all of it ("Remotable", "DebugName: x") */
     PASS_PROMISE,   /* `text` the slot */
 };
 
@@ -49,6 +50,23 @@ bool marshal_decode(struct arena *a, const struct vat_capdata *data,
                     const struct pass **out, const char **why);
 /* kser: always smallcaps.  Record keys come out sorted. */
 void marshal_encode(struct arena *a, const struct pass *value, struct vat_capdata *out);
+
+/* makeMarshal() with another's converters: whose slots these are, and how its errors are
+ * tagged.  (A device's: deviceSlots.js.) */
+struct marshal_names {
+    void *self;
+    /* convertSlotToVal: a remotable or promise that stays the same node for as long as the
+     * slot has that value; NULL if it throws, and `why` says it. */
+    const struct pass *(*value)(void *self, struct span slot, struct span iface,
+                                const char **why);
+    struct span marshal_name; /* errors go out as "error:NAME#50001", counting on */
+    uint64_t *error_count;
+};
+bool marshal_decode_as(struct arena *a, const struct vat_capdata *data,
+                       const struct marshal_names *names, const struct pass **out,
+                       const char **why);
+void marshal_encode_as(struct arena *a, const struct pass *value,
+                       const struct marshal_names *names, struct vat_capdata *out);
 
 /* The same over the kernel's capdata. */
 bool marshal_decode_k(struct arena *a, const struct capdata *data, const struct pass **out,

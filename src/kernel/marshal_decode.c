@@ -105,7 +105,10 @@ const struct pass *decode_slot(struct decoder *d, uint64_t index, struct span if
 {
     if (index >= d->data->count) return decode_fail(d, "slot index out of range");
     if (d->seen[index] == NULL) {
-        d->seen[index] = pass_slot(d->a, d->data->slots[index], iface);
+        struct span slot = d->data->slots[index];
+        d->seen[index] = d->names == NULL
+                             ? pass_slot(d->a, slot, iface)
+                             : d->names->value(d->names->self, slot, iface, &d->why);
     }
     return d->seen[index];
 }
@@ -250,10 +253,11 @@ const struct pass *decode_tagged(struct decoder *d, struct span tag,
 
 /* -- the whole ------------------------------------------------------------------------- */
 
-bool marshal_decode(struct arena *a, const struct vat_capdata *data,
-                    const struct pass **out, const char **why)
+bool marshal_decode_as(struct arena *a, const struct vat_capdata *data,
+                       const struct marshal_names *names, const struct pass **out,
+                       const char **why)
 {
-    struct decoder d = { .a = a, .data = data };
+    struct decoder d = { .a = a, .data = data, .names = names };
     struct span body = arena_copy(a, data->body); /* the tree's texts point into it */
     bool is_smallcaps = span_starts(body, SPAN("#"));
     const struct pass *p;
@@ -272,4 +276,10 @@ bool marshal_decode(struct arena *a, const struct vat_capdata *data,
     }
     *out = p;
     return true;
+}
+
+bool marshal_decode(struct arena *a, const struct vat_capdata *data,
+                    const struct pass **out, const char **why)
+{
+    return marshal_decode_as(a, data, NULL, out, why);
 }

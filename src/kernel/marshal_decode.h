@@ -15,6 +15,7 @@
 struct decoder {
     struct arena *a;
     const struct vat_capdata *data;
+    const struct marshal_names *names; /* NULL: kslot()'s */
     const struct pass **seen; /* by slot: the one node it is; NULL until decoded */
     const char *why;
     /* Something was decoded that is no passable value.  Upstream finds out when it asks for

@@ -16,6 +16,7 @@ struct seen {
 
 struct encoder {
     struct arena *a;
+    const struct marshal_names *names; /* NULL: errors are not tagged */
     struct buf body;
     struct span *slots;
     size_t count, cap;  /* of slots */
@@ -101,10 +102,10 @@ static void put_remotable(struct encoder *en, const struct pass *p)
         buf_putc(&en->body, '"');
         return;
     }
-    buf_puts(&en->body, ".Alleged:");
+    buf_puts(&en->body, p->boolean ? "" : ".Alleged:");
     size_t at = en->body.n;
     json_put_string(&en->body, p->key);
-    en->body.p[at] = ' '; /* over its opening quote */
+    en->body.p[at] = p->boolean ? '.' : ' '; /* over its opening quote */
 }
 
 static void put_promise(struct encoder *en, const struct pass *p)
@@ -199,10 +200,23 @@ static void put_tagged(struct encoder *en, const struct pass *p)
     buf_putc(&en->body, '}');
 }
 
+/* nextErrorId(): every sending of an error is another. */
+static void put_error_id(struct encoder *en)
+{
+    struct buf id = { 0 };
+    buf_puts(&id, "error:");
+    buf_put(&id, en->names->marshal_name);
+    buf_printf(&id, "#%llu", (unsigned long long)++*en->names->error_count);
+    buf_puts(&en->body, ",\"errorId\":");
+    put_text(&en->body, buf_span(&id));
+    buf_fini(&id);
+}
+
 static void put_error(struct encoder *en, const struct pass *p)
 {
     buf_puts(&en->body, "{\"#error\":");
     put_text(&en->body, p->text);
+    if (en->names != NULL) put_error_id(en);
     buf_puts(&en->body, ",\"name\":");
     put_text(&en->body, p->key);
     buf_putc(&en->body, '}');
@@ -232,13 +246,19 @@ static void put(struct encoder *en, const struct pass *p)
     }
 }
 
-void marshal_encode(struct arena *a, const struct pass *value, struct vat_capdata *out)
+void marshal_encode_as(struct arena *a, const struct pass *value,
+                       const struct marshal_names *names, struct vat_capdata *out)
 {
-    struct encoder en = { .a = a };
+    struct encoder en = { .a = a, .names = names };
     buf_putc(&en.body, '#');
     put(&en, value);
     out->body = arena_copy(a, buf_span(&en.body));
     out->count = en.count;
     out->slots = en.slots;
     buf_fini(&en.body);
+}
+
+void marshal_encode(struct arena *a, const struct pass *value, struct vat_capdata *out)
+{
+    marshal_encode_as(a, value, NULL, out);
 }

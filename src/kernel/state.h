@@ -9,6 +9,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "kernel/devices.h"
 #include "kernel/kernel.h"
 #include "kernel/stats.h"
 #include "store/kv.h"
@@ -41,6 +42,9 @@ struct kernel {
     struct vat_port port;
     struct kernel_sink sink;
     struct warehouse *warehouse;
+    struct device_host host;
+    struct device **devices; /* in the order of their names */
+    size_t device_count;
     kref vat_admin_root; /* KREF_INVALID in a store without vats */
     bool zygotes;        /* forks enabled in this store */
 

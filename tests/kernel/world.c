@@ -103,6 +103,7 @@ static void on_breach(void *ctx, const char *text)
 static void open_kernel(struct world *w)
 {
     struct kernel_options o = { .max_vats_online = w->setup.online_max,
+                                .devices = w->setup.host,
                                 .sink = { .self = w, .note = on_note } };
     struct err e;
     if (kernel_open(w->store, &w->port, &o, &w->kernel, &e) != 0) fail_msg("%s", e.text);
@@ -213,11 +214,12 @@ static void genesis(struct world *w, struct arena *a)
     const struct world_setup *s = &w->setup;
     struct genesis_bundle bundles[4];
     struct genesis_vat vats[WORLD_VATS_MAX + 2];
-    struct genesis_device device = { .name = SPAN("vatAdmin"),
-                                     .bundle_id = arena_copy(a, span_of(bundle_named("auto"))) };
+    struct span bundle = arena_copy(a, span_of(bundle_named("auto")));
+    struct genesis_device devices[1 + WORLD_DEVICES_MAX];
+    size_t device_count = 0;
     size_t n = 0;
     for (size_t i = 0; i < 4; i++) bundles[i] = (struct genesis_bundle){ .json_text = bundle_text(a, behaviours[i]) };
-    const struct genesis_vat plain = { .bundle_id = device.bundle_id, .reap_interval = REAP_DEFAULT,
+    const struct genesis_vat plain = { .bundle_id = bundle, .reap_interval = REAP_DEFAULT,
                                        .reap_gc_krefs = REAP_DEFAULT };
     vats[n] = plain;
     vats[n++].name = SPAN("boot");
@@ -230,9 +232,16 @@ static void genesis(struct world *w, struct arena *a)
         vats[n].enable_pipelining = is(s->vats[i], s->pipelining);
         if (s->puppets) vats[n].bundle_id = arena_copy(a, span_of(bundle_named("puppet")));
     }
+    for (; device_count < WORLD_DEVICES_MAX && s->devices[device_count].name != NULL; device_count++) {
+        devices[device_count] = (struct genesis_device){
+            .name = span_of(s->devices[device_count].name), .bundle_id = bundle };
+        const char *options = s->devices[device_count].options;
+        if (options != NULL) devices[device_count].options_json = span_of(options);
+    }
+    devices[device_count++] = (struct genesis_device){ .name = SPAN("vatAdmin"), .bundle_id = bundle };
     struct genesis g = {
         .bundle_count = 4, .bundles = bundles, .vat_count = n, .vats = vats,
-        .device_count = 1, .devices = &device,
+        .device_count = device_count, .devices = devices,
         .boot_count = 2, .boot = { bundle_text(a, "lockdown"), bundle_text(a, "supervisor") },
         .bootstrap = SPAN("boot"), .pin_bootstrap_root = true,
         .default_manager_type = SPAN("xsnap"),

@@ -27,7 +27,13 @@
 #include "store/snapshot.h"
 #include "store/transcript.h"
 
-enum { WORLD_VATS_MAX = 8 };
+enum { WORLD_VATS_MAX = 8, WORLD_DEVICES_MAX = 4 };
+
+/* A device, beside vatAdmin: its name says what it is. */
+struct world_device {
+    const char *name;    /* "timer" */
+    const char *options; /* dNN.options; NULL: no parameters */
+};
 
 struct world_setup {
     const char *vats[WORLD_VATS_MAX]; /* static ones, beside boot and vatAdmin */
@@ -41,6 +47,8 @@ struct world_setup {
     int64_t snapshot_initial;  /* 0: 3 */
     int64_t snapshot_interval; /* 0: 200 */
     size_t online_max;
+    struct world_device devices[WORLD_DEVICES_MAX]; /* by name, before "vatAdmin" */
+    const struct device_host *host;
     bool no_audit;
 };
 

@@ -66,7 +66,7 @@ static int commit_block(struct forking *f, uint64_t cranks, struct err *e)
 /* The fork's crank ran: is there a child?  If not, the kernel's last note says why. */
 static int check_child(struct forking *f, const struct child *child, struct err *e)
 {
-    if (controller_vat_exists(f->s.controller, child->vat))
+    if (kernel_vat_exists(f->s.kernel, child->vat))
         return 0;
     const char *why = f->s.note[0] != '\0' ? f->s.note : "the fork was refused";
     return err_set(e, EXIT_POLICY, "%s", why);
@@ -88,7 +88,7 @@ static int fork_one(struct forking *f, struct child *child, struct err *e)
     child->refs = ARENA_ARRAY(&c->arena, kref, c->ref_count + 1);
     for (size_t i = 0; i < c->ref_count; i++)
         child->refs[i] =
-            controller_counterpart(f->s.controller, f->parent, f->refs[i], child->vat);
+            kernel_counterpart(f->s.kernel, f->parent, f->refs[i], child->vat);
     return commit_block(f, cranks, e);
 }
 

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "cli/out.h"
 #include "cli/session.h"
-#include "cli/value.h"
+#include "host/value.h"
 #include "host/file.h"
 #include "host/paths.h"
 

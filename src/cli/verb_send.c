@@ -3,7 +3,7 @@
 
 #include "cli/out.h"
 #include "cli/session.h"
-#include "cli/value.h"
+#include "host/value.h"
 
 struct answer {
     kref promise;
@@ -15,16 +15,6 @@ struct answer {
 
 /* -- the message ------------------------------------------------------------------- */
 
-static int find_ref(void *ctx, struct span ref, struct span *text, struct err *e)
-{
-    struct session *s = ctx;
-    kref k;
-    if (controller_find(s->controller, arena_copy(&s->cli->arena, ref).p, &k, e) != 0)
-        return -1;
-    *text = arena_copy(&s->cli->arena, span_of(kref_text(k).s));
-    return 0;
-}
-
 static int read_argument(struct session *s, size_t i, const struct pass **out,
                          struct err *e)
 {
@@ -35,7 +25,7 @@ static int read_argument(struct session *s, size_t i, const struct pass **out,
         err_while(e, "not JSON: %.60s", c->operands[i]);
         return err_while(e, "argument %zu", i - 1);
     }
-    return value_from_json(&c->arena, v, find_ref, s, out, e) == 0
+    return value_from_json(&c->arena, v, controller_resolve, s->controller, out, e) == 0
                ? 0
                : err_while(e, "argument %zu", i - 1);
 }

@@ -263,11 +263,6 @@ struct span controller_config_hash(struct controller *c)
 
 /* -- looking ----------------------------------------------------------------------- */
 
-bool controller_vat_exists(struct controller *c, vat_id vat)
-{
-    return kv_get(c->store, arena_printf(&c->arena, "%s.source", vat_id_text(vat).s), NULL);
-}
-
 /* Looking for a name among vats, of which there may be many: names are in their options. */
 struct name_search {
     struct controller *c;
@@ -353,7 +348,7 @@ int controller_find_vat(struct controller *c, const char *name, vat_id *out, str
 {
     struct span wanted = span_of(name);
     vat_id id;
-    if (vat_id_parse(wanted, &id) && controller_vat_exists(c, id)) {
+    if (vat_id_parse(wanted, &id) && kernel_vat_exists(c->kernel, id)) {
         *out = id;
         return 0;
     }
@@ -365,48 +360,29 @@ int controller_find_vat(struct controller *c, const char *name, vat_id *out, str
     return failed;
 }
 
-/* Value of "vNN.c.SLOT". */
-static bool clist_get(struct controller *c, vat_id vat, struct span slot, struct span *out)
-{
-    struct span key =
-        arena_printf(&c->arena, "%s.c.%.*s", vat_id_text(vat).s, SPAN_ARG(slot));
-    return kv_get(c->store, key, out);
-}
-
-/* A root object that nobody holds is collected; a message to it would end its vat. */
-static int check_root(struct controller *c, vat_id vat, const char *name, struct err *e)
-{
-    struct span row, ref;
-    if (clist_get(c, vat, SPAN("o+0"), &ref) &&
-        clist_get(c, vat, arena_copy(&c->arena, ref), &row) && span_starts(row, SPAN("R")))
-        return 0;
-    return err_set(e, EXIT_NOT_FOUND,
-                   "nobody holds the root object of %s any more, so it is gone; bootstrap must "
-                   "keep a reference to it",
-                   name);
-}
-
 int controller_find(struct controller *c, const char *target, kref *out, struct err *e)
 {
     kref k;
     vat_id vat;
     if (kref_parse(span_of(target), &k))
         return kernel_find(c->kernel, span_of(target), out, e);
-    if (controller_find_vat(c, target, &vat, e) != 0 || check_root(c, vat, target, e) != 0)
-        return -1;
-    return kernel_find(c->kernel, span_of(vat_id_text(vat).s), out, e);
+    return controller_find_vat(c, target, &vat, e) == 0
+               ? kernel_find_root(c->kernel, vat, out, e)
+               : -1;
 }
 
-kref controller_counterpart(struct controller *c, vat_id parent, kref ref, vat_id child)
+int controller_resolve(void *controller, struct arena *a, struct span ref, struct span *text,
+                       struct err *e)
 {
-    struct span row, text;
-    kref k = { 0 };
-    if (!clist_get(c, parent, span_of(kref_text(ref).s), &row) || row.n < 3)
-        return k;
-    struct span name = arena_copy(&c->arena, span_from(row, 2)); /* behind "R " or "_ " */
-    if (!clist_get(c, child, name, &text) || !kref_parse(text, &k))
-        return (kref){ 0 };
-    return k;
+    struct controller *c = controller;
+    kref k;
+    bool promise = kref_parse(ref, &k) && k.kind == KREF_PROMISE;
+    if (promise && kernel_promise_state(c->kernel, k) == PROMISE_UNKNOWN)
+        return err_set(e, EXIT_NOT_FOUND, "there is no promise %.*s", SPAN_ARG(ref));
+    if (!promise && controller_find(c, arena_copy(a, ref).p, &k, e) != 0)
+        return -1;
+    *text = arena_copy(a, span_of(kref_text(k).s));
+    return 0;
 }
 
 bool controller_memory(struct controller *c, const struct vat_info *vat, uint64_t *pss_kib)

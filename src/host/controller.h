@@ -70,9 +70,9 @@ int controller_find_vat(struct controller *c, const char *name, vat_id *out,
 /* The same, its root (EXIT_NOT_FOUND too if it was collected); or an object, by "ko12". */
 int controller_find(struct controller *c, const char *target, kref *out,
                     struct err *e) MUST_CHECK;
-bool controller_vat_exists(struct controller *c, vat_id vat);
-/* What the child of a fork calls `ref`, an export of its parent; KREF_INVALID if the child
- * does not have it any more. */
-kref controller_counterpart(struct controller *c, vat_id parent, kref ref, vat_id child);
+/* A reference in an argument: what controller_find finds, or a promise.  A value_resolve
+ * (host/value.h), whose context is the controller. */
+int controller_resolve(void *controller, struct arena *a, struct span ref, struct span *text,
+                       struct err *e) MUST_CHECK;
 /* Proportional share of a vat's memory in KiB; false if it has no worker now. */
 bool controller_memory(struct controller *c, const struct vat_info *vat, uint64_t *pss_kib);

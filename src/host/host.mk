@@ -1,2 +1,2 @@
-# Sources of src/host: config, controller, where things are.
-HOST := file suggest paths bundle_cache bundler config config_order config_reader config_bundle config_vat controller
+# Sources of src/host: config, values, controller, where things are.
+HOST := file suggest paths bundle_cache bundler config config_order config_reader config_bundle config_vat value controller

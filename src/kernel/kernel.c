@@ -156,16 +156,22 @@ int kernel_run_by(struct kernel *k, const struct run_policy *policy, uint64_t ma
 
 /* A root that everyone has dropped is gone from the vat, or soon will be: to export it
  * again, as upstream's queueToVatRoot does, would kill the vat. */
-static int find_root(struct kernel *k, vat_id vat, kref *out, struct err *e)
+int kernel_find_root(struct kernel *k, vat_id vat, kref *out, struct err *e)
 {
     struct span text;
+    if (!vat_is_alive(k, vat)) {
+        return err_set(e, EXIT_NOT_FOUND, "there is no living vat %s", vat_id_text(vat).s);
+    }
     bool known = kv_get(k->store, key_clist_vref(k, vat, SPAN("o+0")), &text);
     if (known && kref_parse(text, out) && clist_is_reachable(k, vat, *out)) {
         if (k->port.start != NULL) clist_set_reachable(k, vat, *out); /* as upstream does */
         return 0;
     }
-    return err_set(e, EXIT_NOT_FOUND, "the root of %s was dropped by everyone and is gone",
-                   vat_id_text(vat).s);
+    struct span name = vat_options(k, vat).name;
+    if (name.p == NULL) name = span_of_vat(k, vat);
+    return err_set(e, EXIT_NOT_FOUND,
+                   "nobody holds the root object of %.*s any more, so it is gone; bootstrap must "
+                   "keep a reference to it", SPAN_ARG(name));
 }
 
 /* What only recognizers still know, its vat has let go of. */
@@ -188,10 +194,7 @@ int kernel_find(struct kernel *k, struct span target, kref *out, struct err *e)
     if (!vat_by_name(k, target, &vat) && !vat_id_parse(target, &vat)) {
         return err_set(e, EXIT_NOT_FOUND, "there is no vat named %.*s", SPAN_ARG(target));
     }
-    if (!vat_is_alive(k, vat)) {
-        return err_set(e, EXIT_NOT_FOUND, "there is no living vat %.*s", SPAN_ARG(target));
-    }
-    return find_root(k, vat, out, e);
+    return kernel_find_root(k, vat, out, e);
 }
 
 static void bundle_installed(struct kernel *k, struct span id)

@@ -212,6 +212,9 @@ kref kernel_send_as(struct kernel *k, kref target, struct span method, const str
 /* Find a target: "vatname", "v7", "ko12", … ; a vat's root is exported if need be.
  * fails  EXIT_NOT_FOUND */
 int kernel_find(struct kernel *k, struct span target, kref *out, struct err *e) MUST_CHECK;
+/* The root of a living vat.
+ * fails  EXIT_NOT_FOUND  no such vat; nobody holds its root any more, so it is gone */
+int kernel_find_root(struct kernel *k, vat_id vat, kref *out, struct err *e) MUST_CHECK;
 
 enum promise_state { PROMISE_UNKNOWN = 0, PROMISE_UNRESOLVED, PROMISE_FULFILLED, PROMISE_REJECTED };
 enum promise_state kernel_promise_state(struct kernel *k, kref promise);
@@ -262,6 +265,17 @@ struct vat_info {
 };
 /* Living vats: static ones by name, then dynamic ones in creation order. */
 size_t kernel_vats(struct kernel *k, struct arena *a, struct vat_info **out);
+bool kernel_vat_exists(struct kernel *k, vat_id vat); /* it lives, sealed or not */
+/* Upstream's deviceNameToID. */
+bool kernel_find_device(struct kernel *k, struct span name, device_id *out);
+/* What the child of a fork calls `ref`, an export of its parent; KREF_INVALID if the child
+ * does not have it any more. */
+kref kernel_counterpart(struct kernel *k, vat_id parent, kref ref, vat_id child);
+/* Empty before the first crank. */
+struct span kernel_activityhash(struct kernel *k);
+/* The vats with a worker in this process, as upstream's getStatus lists them:
+ * [{"id":"v1","options":{…}},…] */
+void kernel_active_vats(struct kernel *k, struct buf *json_text);
 /* Queue lengths, crank number and such, as one JSON object. */
 void kernel_status(struct kernel *k, struct buf *json_text);
 /* Upstream's getStats(): every counter and gauge, one JSON object. */

@@ -61,10 +61,38 @@ size_t kernel_vats(struct kernel *k, struct arena *a, struct vat_info **out)
     return count;
 }
 
-void kernel_status(struct kernel *k, struct buf *b)
+bool kernel_vat_exists(struct kernel *k, vat_id vat)
+{
+    return vat_is_alive(k, vat);
+}
+
+bool kernel_find_device(struct kernel *k, struct span name, device_id *out)
+{
+    return device_by_name(k, name, out);
+}
+
+kref kernel_counterpart(struct kernel *k, vat_id parent, kref ref, vat_id child)
+{
+    struct clist_row row;
+    struct span text;
+    kref there;
+    if (!clist_row(k, parent, ref, &row) ||
+        !kv_get(k->store, key_clist_vref(k, child, row.vref), &text) || !kref_parse(text, &there)) {
+        return (kref){ 0 };
+    }
+    return there;
+}
+
+struct span kernel_activityhash(struct kernel *k)
 {
     struct span hash = SPAN("");
     kv_get(k->store, SPAN("activityhash"), &hash);
+    return hash;
+}
+
+void kernel_status(struct kernel *k, struct buf *b)
+{
+    struct span hash = kernel_activityhash(k);
     vat_id *all;
     size_t vats = vats_all(k, &all);
     buf_printf(b, "{\"crankNumber\":%llu,\"acceptanceQueue\":%llu,\"runQueue\":%llu,\"vats\":%zu,"
@@ -81,6 +109,21 @@ static void comma(struct buf *b)
 {
     char last = b->n == 0 ? '[' : b->p[b->n - 1];
     if (last != '[' && last != '{') buf_putc(b, ',');
+}
+
+void kernel_active_vats(struct kernel *k, struct buf *b)
+{
+    vat_id *all;
+    size_t count = vats_all(k, &all);
+    buf_putc(b, '[');
+    for (size_t i = 0; i < count; i++) {
+        if (warehouse_machine(k, all[i]) == NULL) continue;
+        comma(b);
+        buf_printf(b, "{\"id\":\"%s\",\"options\":", vat_id_text(all[i]).s);
+        buf_put(b, state_need(k, key_vat(k, all[i], "options")));
+        buf_putc(b, '}');
+    }
+    buf_putc(b, ']');
 }
 
 static void dump_row(struct buf *b, struct span r, const char *holder, struct span name)

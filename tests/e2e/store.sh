@@ -84,6 +84,10 @@ prints "{\"@ref\":\"$box\",\"iface\":\"box\"}"
 expect "and can be talked to" 0 z send "$box" read
 prints 21
 echo_value "{\"@ref\":\"$box\"}" "{\"@ref\":\"$box\",\"iface\":\"box\"}"
+echo_value "{\"#slot\":\"$box\"}" "{\"@ref\":\"$box\",\"iface\":\"box\"}"
+echo_value '{"#bigint":"7"}' '{"@bigint":"7"}'
+echo_value '{"##slot":1,"###":2,"@@#":3}' '{"###":2,"##slot":1,"@@#":3}'
+echo_value '{"@error":{"name":"TypeError","message":"no"}}'
 expect "a result as JSON" 0 z send alice makeBox 3 --json
 json stdout 'v.state === "fulfilled" && v.capdata.body[0] === "#" && v.capdata.slots.length === 1'
 
@@ -114,6 +118,10 @@ expect "an argument that is not JSON" 2 z send alice echo 1 text
 says "argument 2: not JSON: text"
 expect "an unknown form" 2 z send alice echo '{"@thing":1}'
 says '"@thing": unknown form'
+expect "an error without a message" 2 z send alice echo '{"@error":{"name":"Error"}}'
+says '"@error" takes a record'
+expect "a promise that is not" 3 z send alice echo '{"@ref":"kp9999"}'
+says 'there is no promise kp9999'
 expect "a reference to nothing" 3 z send alice echo '[{"@ref":"ko9999"}]'
 says "argument 1: "
 

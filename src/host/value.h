@@ -8,8 +8,12 @@
  *   {"@error":{"name":"Error","message":"no"}}
  *   {"@tagged":"copySet","payload":[…]}
  *
- * and a record whose own key begins with "@" has one "@" more there.  All but errors,
- * tagged data and symbols can also be given as arguments.
+ * and a record whose own key begins with "@" has one "@" more there.  All but tagged data
+ * and symbols can also be given as arguments.
+ *
+ * What is read may also say "#" for "@" and "slot" for "ref", as upstream's tests and tools
+ * write references ({"#slot":"ko12"}); so keys that begin with "#" are doubled like those
+ * with "@".
  */
 #pragma once
 
@@ -20,10 +24,10 @@ void value_put(struct buf *b, const struct pass *value);
 /* One line for people: `Error: message` for an error, else its JSON. */
 void value_put_reason(struct buf *b, const struct pass *value);
 
-/* Checks that a reference exists, and gives it as the kernel writes it. */
-typedef int value_resolve(void *ctx, struct span ref, struct span *kref_text,
-                          struct err *e);
+/* Checks that a reference exists, and gives it as the kernel writes it, in `a`. */
+typedef int value_resolve(void *ctx, struct arena *a, struct span ref,
+                          struct span *kref_text, struct err *e);
 
-/* fails  EXIT_USAGE an unknown "@" form; what `resolve` fails with. */
+/* fails  EXIT_USAGE an unknown form; what `resolve` fails with. */
 int value_from_json(struct arena *a, struct jval v, value_resolve *resolve, void *ctx,
                     const struct pass **out, struct err *e) MUST_CHECK;

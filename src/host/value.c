@@ -1,7 +1,13 @@
 /* value.c -- passable data as readable JSON, and back. */
-#include "cli/value.h"
+#include "host/value.h"
 
 #include <math.h>
+
+/* Of a key: it begins as those of a form do. */
+static bool is_marked(struct span key)
+{
+    return key.n > 0 && (key.p[0] == '@' || key.p[0] == '#');
+}
 
 /* -- writing ----------------------------------------------------------------------- */
 
@@ -37,12 +43,12 @@ static void put_items(struct buf *b, const struct pass *value)
 
 static void put_key(struct buf *b, struct span key)
 {
-    if (!span_starts(key, SPAN("@"))) {
+    if (!is_marked(key)) {
         json_put_string(b, key);
         return;
     }
     struct buf escaped = { 0 };
-    buf_putc(&escaped, '@');
+    buf_putc(&escaped, key.p[0]);
     buf_put(&escaped, key);
     json_put_string(b, buf_span(&escaped));
     buf_fini(&escaped);
@@ -139,7 +145,7 @@ static int read_ref(const struct reading *r, struct jval v, struct jval ref,
     if (text.p == NULL || text.n == 0)
         return err_set(e, EXIT_USAGE,
                        "\"@ref\" takes a reference, as in {\"@ref\":\"ko12\"}");
-    if (r->resolve(r->ctx, text, &name, e) != 0)
+    if (r->resolve(r->ctx, r->a, text, &name, e) != 0)
         return -1;
     *out = pass_slot(r->a, name, json_str(json_get(v, "iface"), r->a));
     return 0;
@@ -192,20 +198,35 @@ static int read_number(const struct reading *r, struct jval v, const struct pass
                    "\"@number\" takes \"NaN\", \"Infinity\" or \"-Infinity\"");
 }
 
+static int read_error(const struct reading *r, struct jval error, const struct pass **out,
+                      struct err *e)
+{
+    struct span name = json_str(json_get(error, "name"), r->a);
+    struct span message = json_str(json_get(error, "message"), r->a);
+    if (name.p == NULL || message.p == NULL)
+        return err_set(e, EXIT_USAGE,
+                       "\"@error\" takes a record of \"name\" and \"message\"");
+    *out = pass_error(r->a, name, message);
+    return 0;
+}
+
 static int read_form(const struct reading *r, struct jval v, struct span key,
                      struct jval first, const struct pass **out, struct err *e)
 {
-    if (span_is(key, "@ref"))
+    struct span form = span_from(key, 1);
+    if (span_is(form, "ref") || span_is(form, "slot"))
         return read_ref(r, v, first, out, e);
-    if (span_is(key, "@bigint"))
+    if (span_is(form, "bigint"))
         return read_bigint(r, first, out, e);
-    if (span_is(key, "@number"))
+    if (span_is(form, "number"))
         return read_number(r, first, out, e);
-    if (!span_is(key, "@undefined"))
-        return err_set(
-            e, EXIT_USAGE,
-            "\"%.*s\": unknown form; a key that begins with @ is written with @@",
-            SPAN_ARG(key));
+    if (span_is(form, "error"))
+        return read_error(r, first, out, e);
+    if (!span_is(form, "undefined"))
+        return err_set(e, EXIT_USAGE,
+                       "\"%.*s\": unknown form; a key that begins with %c is written "
+                       "with %c%c",
+                       SPAN_ARG(key), key.p[0], key.p[0], key.p[0]);
     *out = pass_undefined(r->a);
     return 0;
 }
@@ -219,9 +240,9 @@ static int read_record(const struct reading *r, struct jval v, const struct pass
     for (size_t i = 0; i < n; i++) {
         struct span key = json_key_at(v, i, r->a);
         size_t at = 0;
-        if (span_starts(key, SPAN("@@")))
+        if (is_marked(key) && key.n > 1 && key.p[1] == key.p[0])
             key = span_from(key, 1);
-        else if (span_starts(key, SPAN("@")))
+        else if (is_marked(key))
             return read_form(r, v, key, json_at(v, i), out, e);
         while (at < used && !span_eq(keys[at], key))
             at++;

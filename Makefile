@@ -101,6 +101,7 @@ KERNEL := \
 	devices/command \
 	devices/loopbox \
 	warehouse \
+	comms \
 	meter \
 	cleanup \
 	upgrade \

@@ -71,11 +71,6 @@ static int read_flags(const struct config_reader *r, struct place root,
         config_bool(r, root, "addVattp", &f->add_vattp, e) != 0 ||
         config_bool(r, root, "addTimer", &f->add_timer, e) != 0)
         return -1;
-    if (f->add_comms)
-        return config_fail(
-            r, config_at(r, root, "addComms"), EXIT_USAGE, e,
-            "the comms vat is not in this release (it needs a local worker and "
-            "setup()); remove it");
     return 0;
 }
 

@@ -6,7 +6,8 @@
  *   zygotes                  true   forks: our vat-admin vat; false: upstream's, unmodified
  *   addVatAdmin              true   add the vatAdmin vat and device
  *   addVattp, addTimer       false  add upstream's vattp and timer vats
- *   addComms                 false  (true is refused: not in this release)
+ *   addComms                 false  add upstream's comms vat, which stands idle here: a message
+ *                                   to it ends it
  *   bootstrapArgs            []     the bootstrap vat's parameters.argv, if none are given
  *   limits.maxVatsOnline     50     how many vats have a live worker at once
  *

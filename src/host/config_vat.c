@@ -144,7 +144,7 @@ struct system_vat {
     bool add;
 };
 
-enum { SYSTEM_VATS = 4 };
+enum { SYSTEM_COMMS = 1, SYSTEM_VATS = 4 };
 
 static void system_vats(const struct config_flags *f, struct system_vat out[SYSTEM_VATS])
 {
@@ -263,6 +263,7 @@ int config_read_vats(const struct config_reader *r, struct place root,
             continue;
         struct genesis_vat *v = &list[used++].vat;
         *v = plain_vat(span_of(system[i].name));
+        v->comms = v->never_reap = v->enable_pipelining = i == SYSTEM_COMMS;
         if (config_system_bundle(r, o->bundles_dir, system[i].bundle, bundles,
                                  &v->bundle_id, e))
             return -1;

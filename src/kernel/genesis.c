@@ -126,12 +126,14 @@ static int add_vat(struct making *m, const struct genesis_vat *v, struct err *e)
                        SPAN_ARG(v->name), SPAN_ARG(v->bundle_id));
     }
     vat_id vat = vat_allocate_named(k, v->name);
-    if (m->boot.count == 0 && add_boot_bundles(m, e) != 0) return -1;
+    if (!v->comms && m->boot.count == 0 && add_boot_bundles(m, e) != 0) return -1;
     struct vat_options o = { .name = v->name,
                              .boot = m->boot,
+                             .local = v->comms,
+                             .enable_setup = v->comms,
                              .enable_pipelining = v->enable_pipelining,
                              .enable_disavow = v->enable_disavow,
-                             .use_transcript = true,
+                             .use_transcript = !v->comms,
                              .critical = v->critical,
                              .reap_dirt_threshold = reap_threshold(k, v) };
     vat_create_state(k, vat, vat_source_text(k, v->bundle_id), &o);

@@ -36,6 +36,7 @@ struct genesis_vat {
     bool enable_pipelining;
     bool enable_disavow;
     bool never_reap;
+    bool comms;              /* upstream's comms vat, which runs in the kernel (comms.h) */
     int64_t reap_interval;   /* deliveries, REAP_NEVER, or REAP_DEFAULT: not given */
     int64_t reap_gc_krefs;   /* likewise */
 };

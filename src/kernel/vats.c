@@ -190,15 +190,24 @@ static void put_bool(struct buf *b, const char *name, bool value)
     buf_printf(b, ",\"%s\":%s", name, value ? "true" : "false");
 }
 
+static void put_worker_options(struct buf *b, const struct vat_options *o)
+{
+    if (o->local) {
+        buf_puts(b, "{\"workerOptions\":{\"type\":\"local\"}");
+        return;
+    }
+    buf_puts(b, "{\"workerOptions\":{\"type\":\"xsnap\",\"bundleIDs\":[");
+    for (size_t i = 0; i < o->boot.count; i++) {
+        if (i > 0) buf_putc(b, ',');
+        json_put_string(b, o->boot.items[i]);
+    }
+    buf_puts(b, "]}");
+}
+
 struct span vat_options_text(struct kernel *k, const struct vat_options *o)
 {
     struct buf b = { 0 };
-    buf_puts(&b, "{\"workerOptions\":{\"type\":\"xsnap\",\"bundleIDs\":[");
-    for (size_t i = 0; i < o->boot.count; i++) {
-        if (i > 0) buf_putc(&b, ',');
-        json_put_string(&b, o->boot.items[i]);
-    }
-    buf_puts(&b, "]}");
+    put_worker_options(&b, o);
     if (o->name.p != NULL) {
         buf_puts(&b, ",\"name\":");
         json_put_string(&b, o->name);
@@ -253,6 +262,7 @@ struct vat_options vat_options(struct kernel *k, vat_id vat)
     struct jval boot = json_get(json_get(v, "workerOptions"), "bundleIDs");
     struct vat_options o = {
         .name = json_str(json_get(v, "name"), a),
+        .local = json_is(json_get(json_get(v, "workerOptions"), "type"), "local"),
         .enable_setup = is_true(v, "enableSetup"),
         .enable_pipelining = is_true(v, "enablePipelining"),
         .enable_disavow = is_true(v, "enableDisavow"),

@@ -14,6 +14,7 @@
 struct vat_options {
     struct span name; /* SPAN_NONE: none */
     struct strings boot; /* bundle IDs of lockdown and supervisor */
+    bool local;          /* its worker is of the type "local", and no XS worker (comms.h) */
     bool enable_setup, enable_pipelining, enable_disavow, use_transcript, critical;
     struct span reap_dirt_threshold; /* JSON text of the record */
     struct span meter_id;            /* SPAN_NONE: unmetered */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "kernel/comms.h"
 #include "kernel/delivery.h"
 #include "kernel/syscall.h"
 #include "kernel/vats.h"
@@ -148,7 +149,7 @@ void warehouse_start(struct kernel *k)
     size_t n = 0, preload = (k->warehouse->max + 1) / 2;
     for (; n < preload && vats_next_static(k, &key, &name, &vat); n++) {
         struct transcript_bounds t = bounds_of(k, vat);
-        if (t.start == t.end) add_initialize_worker(k, vat);
+        if (t.start == t.end && !vat_options(k, vat).local) add_initialize_worker(k, vat);
     }
 }
 
@@ -463,6 +464,11 @@ int warehouse_deliver(struct kernel *k, vat_id vat, struct span delivery, struct
                       struct err *e)
 {
     struct vat_machine *m;
+    if (warehouse_machine(k, vat) == NULL && vat_options(k, vat).local) {
+        if (comms_check(k, vat, e) != 0) return -1;
+        comms_deliver(k, vat, delivery, out);
+        return 0;
+    }
     if (online(k, vat, &m, e) != 0) return -1;
     struct session s = { .k = k, .vat = vat };
     struct delivered d;
@@ -502,6 +508,7 @@ static bool is_due(struct kernel *k, vat_id vat, uint64_t min)
     struct transcript_bounds t = bounds_of(k, vat);
     struct snapshot_info have;
     uint64_t entries = t.end - t.start;
+    if (entries == 0) return false; /* a vat without a transcript */
     if (!snapshot_info(k->store, span_of_vat(k, vat), &have) &&
         entries >= state_need_u64(k, SPAN("kernel.snapshotInitial"))) {
         return true;

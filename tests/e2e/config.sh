@@ -76,8 +76,6 @@ refused_root "local is refused" 2 \
     '"defaultManagerType": "local"'
 refused_root "node-subprocess is refused" 2 'needs Node' '"defaultManagerType": "node-subprocess"'
 refused_root "unknown manager" 2 'unknown manager type' '"defaultManagerType": "wasm"'
-refused_root "comms is refused" 2 'addComms: the comms vat is not in this release' \
-    '"addComms": true'
 refused_root "reap interval" 2 'defaultReapInterval: must be a whole number or "never"' \
     '"defaultReapInterval": -1'
 refused_root "snapshot interval" 2 'snapshotInterval: must be a whole number, 1 or more' \

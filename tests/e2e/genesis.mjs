@@ -87,7 +87,7 @@ const makeConfig = () => {
         config.bundles[pick(NAMES)] = { bundleSpec: path.join(bundles, `${pick(FILES)}.json`) };
     }
     const named = Object.keys(config.bundles);
-    const flags = { addVattp: chance(2), addTimer: chance(2) };
+    const flags = { addComms: chance(2), addVattp: chance(2), addTimer: chance(2) };
     for (let n = 1 + below(5); n > 0; n -= 1) {
         const source = chance(3) && named.length ? { bundleName: pick(named) }
             : chance(3) ? { bundle: read(pick(FILES)) }
@@ -98,6 +98,7 @@ const makeConfig = () => {
             ...(chance(2) && { creationOptions: vatOptions() }),
         };
     }
+    flags.addComms &&= !('comms' in config.vats); // upstream would overwrite it; ours refuses
     config.bootstrap = pick(Object.keys(config.vats));
     config.defaultManagerType = pick(['xsnap', 'xs-worker']);
     if (chance(3)) config.defaultReapInterval = reap();
@@ -160,7 +161,7 @@ const makeStorage = () => {
 const upstream = async (file, flags, argv) => {
     const config = await loadSwingsetConfigFile(file);
     const kernelStorage = makeStorage();
-    const options = { kernelBundles, addComms: false, ...flags };
+    const options = { kernelBundles, ...flags };
     await initializeSwingset(config, argv, kernelStorage, options, { env: {} });
     const { get } = kernelStorage.kvStore;
     return { names: get('vat.names'), hash: get('activityhash'), get };

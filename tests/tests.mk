@@ -5,6 +5,7 @@
 include tests/unit/unit.mk
 include tests/kernel/marshal.mk
 include tests/kernel/kernel.mk
+include tests/coverage.mk
 include tests/store/tests.mk
 include tests/worker/tests.mk
 include tests/engine/tests.mk

@@ -164,7 +164,12 @@ int upgrade_crank(struct kernel *k, struct jval event, struct crank_result *r, s
     begin_incarnation(k, &u);
     struct span delivery = delivery_start_vat(k, u.vat, &u.parameters);
     for (size_t i = 0; i < u.parameters.count; i++) ref_dec(k, u.parameters.slots[i], REF_NORMAL);
-    if (crank_deliver(k, u.vat, delivery, DELIVER_METERED, 0, r, e) != 0) return -1;
+    if (crank_deliver(k, u.vat, delivery, DELIVER_METERED, 0, r, e) != 0) {
+        if (e->exit != EXIT_VAT) return -1;
+        /* Code that cannot be set up is as bad as code that does not start. */
+        fail(k, &u, span_of(e->text), computrons, r);
+        return 0;
+    }
     r->computrons += computrons;
     if (r->terminate) {
         fail(k, &u, marshal_describe(kernel_arena(k), &r->info), r->computrons, r);

@@ -30,6 +30,7 @@ struct turn {
     void *ctx;
     struct err *e;
     struct vat_reply *out;
+    uint64_t spent;
     bool kept;     /* the result is not to be resolved */
     bool failed;   /* e is set */
     bool ended;    /* `out` is */
@@ -229,7 +230,8 @@ static void reply(struct turn *t, struct span text)
     t->ended = true;
     t->out->outcome = VAT_REPLIED;
     t->out->text = text;
-    t->out->computrons = 1000 + t->m->deliveries;
+    t->out->computrons = t->spent;
+    if (t->spent == 0) return;
     t->out->meter = arena_printf(t->a, "{\"compute\":%llu}", (unsigned long long)t->out->computrons);
 }
 
@@ -246,6 +248,13 @@ static void end(struct turn *t, const struct line *l)
     struct span rest = span_from(l->all, how.n < l->all.n ? how.n + 1 : how.n);
     if (span_is(how, "!keep")) {
         t->kept = true;
+    } else if (span_is(how, "!spend")) {
+        bool ok = span_u64(rest, &t->spent);
+        INVARIANT(ok);
+    } else if (span_is(how, "!say")) {
+        upcall(t, arena_printf(t->a, "[\"sourcedConsole\",\"vat\",\"log\",\"%.*s\",[1]]", SPAN_ARG(rest)));
+    } else if (span_is(how, "!testlog")) {
+        upcall(t, SPAN("[\"testLog\",\"x\"]"));
     } else if (span_is(how, "!error")) {
         reply(t, arena_printf(t->a, "[\"error\",\"%.*s\"]", SPAN_ARG(rest)));
     } else if (span_is(how, "!reply")) {
@@ -314,7 +323,7 @@ static void do_plan(struct turn *t, struct span lines)
 static void deliver(struct turn *t)
 {
     struct span lines = take_plan(t), result = result_of(t);
-    t->m->deliveries++;
+    t->spent = 1000 + ++t->m->deliveries;
     if (lines.p != NULL) do_plan(t, lines);
     if (t->failed || t->ended) return;
     if (result.p != NULL && !t->kept && strcmp(t->m->behaviour, "auto") == 0) {

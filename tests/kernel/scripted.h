@@ -22,6 +22,9 @@
  *   !die           the machine is gone           !babble !strange       it sends what is no
  *   !reply TEXT    answers TEXT                                          JSON, no known kind
  *   !keep          leaves the result promise alone
+ *   !spend N       this delivery counts N computrons (0: none are reported), not 1000 and
+ *                  one more for each delivery the machine has had
+ *   !say WORDS…    the vat writes to its console       !testlog    and to the test log
  *
  * In plans ' stands for ".  A vat whose bundle is called "auto" resolves the result of each
  * message without a plan; "puppet" leaves it; "broken" fails in setBundle, "greedy" meets its

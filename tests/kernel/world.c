@@ -119,7 +119,7 @@ void world_restart(struct world *w)
 int world_step(struct world *w)
 {
     uint64_t cranks;
-    if (kernel_run(w->kernel, 1, &cranks, &w->err) != 0) return -1;
+    if (kernel_run_by(w->kernel, w->policy, 1, &cranks, &w->err) != 0) return -1;
     if (!w->setup.no_audit && kernel_audit(w->store, on_breach, w) > 0) return -1;
     return cranks > 0 ? 1 : 0;
 }
@@ -355,25 +355,26 @@ void world_dump(struct world *w, struct buf *out)
 struct search {
     struct world *w;
     const char *text;
+    bool in_calls;
     unsigned count;
     int64_t at, end;
     const char *found;
 };
 
-static struct span delivery_in(struct world *w, struct span item)
+static struct span part_of(struct world *w, struct span item, const char *part)
 {
     struct jval v;
     struct err e;
     struct arena *a = kernel_arena(w->kernel);
     int failed = json_parse(a, arena_copy(a, item), &v, &e);
     assert_int_equal(failed, 0);
-    return json_raw(json_get(v, "d"));
+    return json_raw(json_get(v, part));
 }
 
 static bool look(void *ctx, uint64_t position, struct span item)
 {
     struct search *s = ctx;
-    struct span d = delivery_in(s->w, item);
+    struct span d = part_of(s->w, item, s->in_calls ? "sc" : "d");
     if (s->text != NULL && memmem(d.p, d.n, s->text, strlen(s->text)) != NULL) s->count++;
     if (s->text == NULL && (int64_t)position == s->at) s->found = keep(d);
     return true;
@@ -396,6 +397,13 @@ unsigned told(struct world *w, vat_id vat, const char *text)
     return s.count;
 }
 
+unsigned called(struct world *w, vat_id vat, const char *text)
+{
+    struct search s = { .w = w, .text = text, .in_calls = true };
+    search(w, vat, &s);
+    return s.count;
+}
+
 const char *delivery_at(struct world *w, vat_id vat, int at)
 {
     struct search s = { .w = w, .at = at };
@@ -410,12 +418,27 @@ static vat_id next_vat(struct world *w)
     return (vat_id){ (uint32_t)state_need_u64(w->kernel, SPAN("vat.nextID")) };
 }
 
-/* The boot vat calls the device; queues only.  `body` is the arguments', as smallcaps. */
+void device_call(struct world *w, const char *fmt, ...)
+{
+    char text[PLAN_MAX] = "call d-70 ";
+    size_t n = strlen(text);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text + n, sizeof text - n, fmt, ap);
+    va_end(ap);
+    queue_poke(w, w->boot, text);
+}
+
 static void call_device(struct world *w, const char *method, const char *body, const char *slots)
 {
-    char text[PLAN_MAX];
-    snprintf(text, sizeof text, "call d-70 %s %s%s", method, body, slots);
-    queue_poke(w, w->boot, text);
+    device_call(w, "%s %s%s", method, body, slots);
+}
+
+void upgrade(struct world *w, vat_id vat, const char *bundle, const char *parameters,
+             const char *slots)
+{
+    device_call(w, "upgradeVat #['v%u','%s',%s,'a-reason'] %s", vat.n, bundle_named(bundle),
+                parameters, slots);
 }
 
 vat_id create(struct world *w, const char *bundle, const char *options)

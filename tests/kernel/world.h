@@ -58,6 +58,7 @@ struct world {
     struct kernel *kernel;
     struct scripted scripted;
     struct vat_port port;
+    const struct run_policy *policy; /* what world_step asks; NULL: nothing */
     struct err err;      /* of the last world_step that failed */
     struct buf notes;    /* what the kernel said to people */
     struct buf breaches; /* what audits found, one a line */
@@ -102,6 +103,11 @@ const char *key_text(struct world *w, const char *fmt, ...) __attribute__((forma
 const char *bundle_named(const char *name);                         /* its ID */
 
 /* Through the vat-admin device, as the boot vat. */
+/* "METHOD ARGUMENTS SLOT…", ' for "; queues only. */
+void device_call(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Queues only; `parameters` as smallcaps ("'#undefined'"), `slots` as the boot vat names them. */
+void upgrade(struct world *w, vat_id vat, const char *bundle, const char *parameters,
+             const char *slots);
 vat_id create(struct world *w, const char *bundle, const char *options); /* run afterwards */
 void terminate(struct world *w, vat_id vat);
 vat_id device_fork(struct world *w, vat_id parent, size_t count, const kref *refs,
@@ -112,6 +118,8 @@ void introduce(struct world *w, vat_id who, vat_id to);
 
 /* How often the deliveries in a vat's transcript have `text` in them. */
 unsigned told(struct world *w, vat_id vat, const char *text);
+/* How often its syscalls, with their results, do. */
+unsigned called(struct world *w, vat_id vat, const char *text);
 /* Delivery `at` of a vat, negative from the end ("" if there is none). */
 const char *delivery_at(struct world *w, vat_id vat, int at);
 bool alive(struct world *w, vat_id vat);

@@ -28,7 +28,9 @@ const struct command cli_commands[] = {
     { .name = "init",
       .operands = "CONFIG [ARG…]",
       .summary = "make a store from a SwingSet config file",
-      .text = "Reads CONFIG and every bundle it names, and writes the initial kernel state. "
+      .text = "Reads CONFIG and every bundle it names, bundles the sources it names (with "
+              "Node and @endo/bundle-source, if they have changed), and writes the initial "
+              "kernel state. CONFIG may be a folder of bootstrap.js and vat-NAME.js. "
               "Nothing runs yet. Each ARG becomes a string in the bootstrap vat's "
               "parameters.argv.",
       .example = "zygote init config.json",

@@ -5,9 +5,8 @@
 #include "base/log.h"
 #include "cli/out.h"
 #include "cli/session.h"
-#include "host/value.h"
-#include "host/file.h"
 #include "host/paths.h"
+#include "host/value.h"
 
 /* -- making a store ---------------------------------------------------------------- */
 
@@ -51,7 +50,7 @@ static void compare_config(struct cli *c, struct session *s)
     char hash[SHA256_HEX + 1];
     if (c->operand_count == 0)
         return;
-    if (file_read(&c->arena, c->operands[0], &text, &why) != 0) {
+    if (config_text(&c->arena, c->operands[0], &text, &why) != 0) {
         log_warn("%s (not needed: %s exists)", why.text, c->dir);
         return;
     }

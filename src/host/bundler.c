@@ -15,6 +15,7 @@
 #include "host/bundle_cache.h"
 #include "host/file.h"
 #include "host/paths.h"
+#include "store/bundle.h"
 
 extern char **environ;
 
@@ -188,7 +189,9 @@ static int read_answer(struct arena *a, struct span text, const struct bundler_r
     struct span wrong = json_str(json_get(answer, "error"), a);
     if (wrong.p == NULL) {
         *bundle = json_raw(json_get(answer, "bundle"));
-        return bundle->p != NULL ? 0 : err_set(e, EXIT_FAILED, "node's answer: no bundle");
+        return bundle_check(*bundle, false, SPAN_NONE, a, NULL, e) == 0
+                   ? 0
+                   : err_while(e, "what @endo/bundle-source made of %.*s", SPAN_ARG(r->spec));
     }
     wrong = flat(a, wrong);
     if (json_type(json_get(answer, "absent")) == JSON_TRUE)

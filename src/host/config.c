@@ -1,6 +1,7 @@
 /* config.c -- a SwingSet config file, turned into what the kernel starts from. */
 #include "host/config.h"
 
+#include "host/basedir.h"
 #include "host/config_reader.h"
 #include "host/file.h"
 
@@ -42,13 +43,11 @@ static const struct config_key limit_keys[] = {
     { NULL, NULL },
 };
 
-/* Keys about bundling from source.  No source is bundled here, so they change nothing; a
- * format that no vat could be loaded from is refused all the same. */
+/* How sources are bundled.  A format that no vat could be loaded from is refused. */
 static int read_bundling(struct config_reader *r, struct place root, struct err *e)
 {
     struct span format = SPAN_NONE, cache = SPAN_NONE;
-    bool dev = false;
-    if (config_bool(r, root, "includeDevDependencies", &dev, e) != 0 ||
+    if (config_bool(r, root, "includeDevDependencies", &r->dev, e) != 0 ||
         config_string(r, root, "bundleFormat", &format, e) != 0 ||
         config_string(r, root, "bundleCachePath", &cache, e) != 0)
         return -1;
@@ -57,7 +56,8 @@ static int read_bundling(struct config_reader *r, struct place root, struct err 
             r, config_at(r, root, "bundleFormat"), EXIT_INCOMPATIBLE, e,
             "\"%.*s\" is not supported: a vat's bundle must be endoZipBase64",
             SPAN_ARG(format));
-    r->upstream_dev = dev ? SPAN("-C development ") : SPAN("");
+    /* As upstream has it, from where the program runs. */
+    bundler_init(&r->bundler, r->a, cache.p == NULL ? NULL : arena_copy(r->a, cache).p);
     return 0;
 }
 
@@ -148,15 +148,22 @@ static int read_root(struct config_reader *r, struct place root,
     return 0;
 }
 
+int config_text(struct arena *a, const char *path, struct span *out, struct err *e)
+{
+    return basedir_is(path) ? basedir_config(a, path, out, e) : file_read(a, path, out, e);
+}
+
 int config_load(struct arena *a, const char *path, const struct config_options *o,
                 struct config *out, struct err *e)
 {
-    struct config_reader r = { .a = a, .file = path };
+    struct config_reader r = { .a = a, .file = path, .bundler = { .fd = -1, .err_fd = -1 } };
     struct config c = { 0 };
     struct span text;
     struct jval root;
-    if (file_read(a, path, &text, e) != 0)
+    const char *inside = basedir_is(path) ? file_join(a, path, "") : path;
+    if (config_text(a, path, &text, e) != 0 || file_folder(a, inside, &r.dir, e) != 0)
         return err_while(e, "config");
+    r.file = inside;
     sha256_hex(text, c.hash);
     char *blanked = (char *)arena_copy(a, text).p;
     config_blank_comments(blanked, text.n);
@@ -166,8 +173,9 @@ int config_load(struct arena *a, const char *path, const struct config_options *
     struct place top = { root, SPAN("") };
     if (json_type(root) != JSON_OBJECT)
         return config_fail(&r, top, EXIT_USAGE, e, "a config must be a JSON object");
-    if (read_root(&r, top, o, &c, e) != 0)
-        return -1;
-    *out = c;
-    return 0;
+    int failed = read_root(&r, top, o, &c, e);
+    bundler_fini(&r.bundler);
+    if (!failed)
+        *out = c;
+    return failed;
 }

@@ -40,9 +40,15 @@ struct config {
     char hash[SHA256_HEX + 1]; /* of the file */
 };
 
-/* Read a config file and every bundle it names.  Everything lives in `a`.
+/* The text of a config file, or that a folder of vats stands for (basedir.h).
+ * fails  as file_read, basedir_config */
+int config_text(struct arena *a, const char *path, struct span *out,
+                struct err *e) MUST_CHECK;
+
+/* Read a config file, or a folder of vats, and every bundle and source it names.  Everything lives in `a`.
  * fails  EXIT_USAGE         not JSON, unknown or refused key, wrong type or value
  *        EXIT_NOT_FOUND     no such config or bundle file
+ *        EXIT_FAILED        a source that cannot be bundled (bundler.h)
  *        EXIT_INCOMPATIBLE  a bundle that is not endoZipBase64
  *        EXIT_INTEGRITY     a bundle whose `id` is not its own */
 int config_load(struct arena *a, const char *path, const struct config_options *o,

@@ -90,9 +90,10 @@ static int take_inline(const struct config_reader *r, struct place at,
 static int take_file(const struct config_reader *r, struct place at, struct span spec,
                      struct config_bundle *out, struct err *e)
 {
-    const char *path = file_beside(r->a, r->file, spec);
+    const char *path = file_module(r->a, r->dir, spec);
     struct jval bundle;
     struct err why;
+    path = path != NULL ? path : file_beside(r->a, r->file, spec);
     if (file_read(r->a, path, &out->text, e) != 0)
         return config_while(r, at, e);
     if (json_parse(r->a, out->text, &bundle, &why) != 0)
@@ -119,32 +120,19 @@ static int take_named(const struct config_reader *r, struct place at, struct spa
     return config_fail(r, at, EXIT_USAGE, e, "no \"%.*s\" in bundles", SPAN_ARG(name));
 }
 
-/* The last part of a path, without ".js". */
-static struct span base_name(struct span path)
+/* Made from source, or kept from when it was. */
+static int take_source(struct config_reader *r, struct place at, struct span spec,
+                       struct config_bundle *out, struct err *e)
 {
-    for (size_t i = path.n; i-- > 0;) {
-        if (path.p[i] == '/') {
-            path = span_from(path, i + 1);
-            break;
-        }
-    }
-    if (path.n > 3 && memcmp(path.p + path.n - 3, ".js", 3) == 0)
-        path.n -= 3;
-    return path;
-}
-
-static int refuse_source(const struct config_reader *r, struct place at, struct span spec,
-                         struct err *e)
-{
-    struct span name = base_name(spec);
-    const char *path = file_beside(r->a, r->file, spec);
-    const char *target =
-        file_beside(r->a, r->file, arena_printf(r->a, "%.*s.bundle.json", SPAN_ARG(name)));
-    return config_fail(
-        r, at, EXIT_USAGE, e,
-        "bundling from source is not in this release; run `npx @endo/bundle-source "
-        "%.*s%s > %s` and write \"bundleSpec\": \"./%.*s.bundle.json\"",
-        SPAN_ARG(r->upstream_dev), path, target, SPAN_ARG(name));
+    struct bundler_request q = { spec, r->dir, r->dev };
+    struct jval bundle;
+    enum exit_code exit;
+    if (bundler_make(&r->bundler, r->a, &q, &out->text, e) != 0)
+        return config_while(r, at, e);
+    INVARIANT(json_parse(r->a, out->text, &bundle, e) == 0); /* it was checked */
+    INVARIANT(bundle_examine(r->a, bundle, &out->id, &exit) == NULL);
+    out->from = file_beside(r->a, r->file, spec);
+    return 0;
 }
 
 /* Which of the four ways names the bundle. */
@@ -164,12 +152,13 @@ static int descriptor_mode(const struct config_reader *r, struct place descripto
     }
     if (found != 1)
         return config_fail(r, descriptor, EXIT_USAGE, e,
-                           "needs exactly one of bundle, bundleSpec, bundleName; it has %s",
+                           "needs exactly one of bundle, bundleSpec, sourceSpec, bundleName; "
+                           "it has %s",
                            found == 0 ? "none" : "several");
     return 0;
 }
 
-static int read_bundle(const struct config_reader *r, struct place descriptor,
+static int read_bundle(struct config_reader *r, struct place descriptor,
                        const struct config_bundles *all, struct config_bundle *out,
                        struct err *e)
 {
@@ -186,18 +175,19 @@ static int read_bundle(const struct config_reader *r, struct place descriptor,
         return take_file(r, at, text, out, e);
     if (strcmp(mode, "bundleName") == 0)
         return take_named(r, at, text, all, out, e);
-    return refuse_source(r, at, text, e);
+    return take_source(r, at, text, out, e);
 }
 
-int config_read_descriptor(const struct config_reader *r, struct place descriptor,
-                           struct config_bundles *all, struct span *id, struct err *e)
+int config_read_descriptor(struct config_reader *r, struct place descriptor,
+                           struct config_bundles *all, struct config_bundle *out,
+                           struct err *e)
 {
     struct config_bundle b = { 0 };
     if (read_bundle(r, descriptor, all, &b, e) != 0)
         return -1;
     b.name = SPAN_NONE;
     bundles_add(r, all, b);
-    *id = b.id;
+    *out = b;
     return 0;
 }
 

@@ -6,13 +6,16 @@
  */
 #pragma once
 
+#include "host/bundler.h"
 #include "host/config.h"
 
 struct config_reader {
     struct arena *a;
     const char *file;
-    struct span text;         /* with comments blanked out */
-    struct span upstream_dev; /* how bundle-source is to be called: conditions */
+    const char *dir;        /* of the file, absolute */
+    struct span text;       /* with comments blanked out */
+    bool dev;               /* bundling from source: devDependencies count */
+    struct bundler bundler; /* for what has a sourceSpec */
 };
 
 struct place {
@@ -83,8 +86,8 @@ struct config_bundles {
 int config_read_named_bundles(struct config_reader *r, struct place bundles,
                               struct config_bundles *all, struct err *e) MUST_CHECK;
 /* Exactly one of bundle, bundleSpec, sourceSpec, bundleName; its bundle joins `all`. */
-int config_read_descriptor(const struct config_reader *r, struct place descriptor,
-                           struct config_bundles *all, struct span *id,
+int config_read_descriptor(struct config_reader *r, struct place descriptor,
+                           struct config_bundles *all, struct config_bundle *out,
                            struct err *e) MUST_CHECK;
 int config_system_bundle(const struct config_reader *r, const char *dir, const char *name,
                          struct config_bundles *all, struct span *id,
@@ -93,17 +96,17 @@ int config_system_bundle(const struct config_reader *r, const char *dir, const c
 void config_sort_bundles(const struct config_reader *r, const struct config_bundles *all,
                          struct config *out);
 
-/* -- vats and devices (config_vat.c) ------------------------------------------------ */
+/* -- vats and devices (config_vat.c, config_device.c) -------------------------------- */
 
 struct config_flags {
     bool zygotes, add_vat_admin, add_comms, add_vattp, add_timer;
 };
 
-int config_read_vats(const struct config_reader *r, struct place root,
+int config_read_vats(struct config_reader *r, struct place root,
                      const struct config_options *o, const struct config_flags *flags,
                      struct config_bundles *bundles, struct genesis *g,
                      struct err *e) MUST_CHECK;
-int config_read_devices(const struct config_reader *r, struct place root,
+int config_read_devices(struct config_reader *r, struct place root,
                         const struct config_options *o, const struct config_flags *flags,
                         struct config_bundles *bundles, struct genesis *g,
                         struct err *e) MUST_CHECK;

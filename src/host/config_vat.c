@@ -179,14 +179,17 @@ static int check_vat_name(const struct config_reader *r, const struct member *m,
     return 0;
 }
 
-static int read_vat(const struct config_reader *r, const struct member *m,
+static int read_vat(struct config_reader *r, const struct member *m,
                     const struct pass *argv, struct config_bundles *bundles,
                     struct genesis_vat *v, struct err *e)
 {
+    struct config_bundle b;
     *v = plain_vat(m->key);
     if (config_check_keys(r, m->at, vat_keys, e) != 0 ||
-        config_read_descriptor(r, m->at, bundles, &v->bundle_id, e) != 0 ||
-        read_parameters(r, m->at, argv, v, e) != 0 || read_options(r, m->at, v, e) != 0)
+        config_read_descriptor(r, m->at, bundles, &b, e) != 0)
+        return -1;
+    v->bundle_id = b.id;
+    if (read_parameters(r, m->at, argv, v, e) != 0 || read_options(r, m->at, v, e) != 0)
         return -1;
     return 0;
 }
@@ -240,7 +243,7 @@ static int check_vats(const struct config_reader *r, struct place root,
     return 0;
 }
 
-int config_read_vats(const struct config_reader *r, struct place root,
+int config_read_vats(struct config_reader *r, struct place root,
                      const struct config_options *o, const struct config_flags *flags,
                      struct config_bundles *bundles, struct genesis *g, struct err *e)
 {
@@ -271,66 +274,5 @@ int config_read_vats(const struct config_reader *r, struct place root,
     if (check_vats(r, root, list, used, g, e) != 0)
         return -1;
     sort_vats(r, list, used, g);
-    return 0;
-}
-
-/* -- devices ----------------------------------------------------------------------- */
-
-static const struct config_key device_keys[] = {
-    { "bundle", NULL },
-    { "bundleSpec", NULL },
-    { "sourceSpec", NULL },
-    { "bundleName", NULL },
-    { "parameters", "the vatAdmin device takes none; remove it" },
-    { "creationOptions", "the vatAdmin device takes none; remove it" },
-    { NULL, NULL },
-};
-
-static int read_device(const struct config_reader *r, const struct member *m, bool added,
-                       struct config_bundles *bundles, struct genesis_device *d,
-                       struct err *e)
-{
-    if (!span_is(m->key, "vatAdmin"))
-        return config_fail(r, m->at, EXIT_USAGE, e,
-                           "devices in JavaScript cannot run here; only vatAdmin, which is "
-                           "native, is in this release");
-    if (added)
-        return config_fail(
-            r, m->at, EXIT_USAGE, e,
-            "this device is added by the system; set \"addVatAdmin\": false to "
-            "bring your own");
-    d->name = m->key;
-    if (config_check_keys(r, m->at, device_keys, e) != 0 ||
-        config_read_descriptor(r, m->at, bundles, &d->bundle_id, e) != 0)
-        return -1;
-    return 0;
-}
-
-int config_read_devices(const struct config_reader *r, struct place root,
-                        const struct config_options *o, const struct config_flags *flags,
-                        struct config_bundles *bundles, struct genesis *g, struct err *e)
-{
-    struct genesis_device *d = ARENA_NEW(r->a, struct genesis_device);
-    struct member *m;
-    size_t n;
-    if (config_members(r, config_at(r, root, "devices"), &m, &n, e) != 0)
-        return -1;
-    for (size_t i = 0; i < n; i++) {
-        if (read_device(r, &m[i], flags->add_vat_admin, bundles, d, e) != 0)
-            return -1;
-    }
-    if (flags->add_vat_admin) {
-        d->name = SPAN("vatAdmin");
-        if (config_system_bundle(r, o->bundles_dir, "sys-vatAdminDevice", bundles,
-                                 &d->bundle_id, e) != 0)
-            return -1;
-    } else if (n == 0) {
-        return config_fail(
-            r, config_at(r, root, "addVatAdmin"), EXIT_USAGE, e,
-            "a vat-admin device is required: bring a device \"vatAdmin\", or "
-            "remove this");
-    }
-    g->devices = d;
-    g->device_count = 1;
     return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +62,44 @@ const char *file_beside(struct arena *a, const char *file, struct span name)
     if (slash == NULL || span_starts(name, SPAN("/")))
         return arena_copy(a, name).p;
     return arena_printf(a, "%.*s/%.*s", (int)(slash - file), file, SPAN_ARG(name)).p;
+}
+
+static bool is_file(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+const char *file_module(struct arena *a, const char *dir, struct span name)
+{
+    if (name.n == 0 || name.p[0] == '.' || name.p[0] == '/')
+        return NULL;
+    for (size_t n = strlen(dir);; n--) {
+        const char *path =
+            arena_printf(a, "%.*s/node_modules/%.*s", (int)n, dir, SPAN_ARG(name)).p;
+        if (is_file(path))
+            return path;
+        while (n > 0 && dir[n - 1] != '/')
+            n--;
+        if (n == 0)
+            return NULL;
+    }
+}
+
+int file_folder(struct arena *a, const char *file, const char **out, struct err *e)
+{
+    char here[PATH_MAX];
+    const char *slash = strrchr(file, '/');
+    struct span dir = { file, slash == NULL ? 0 : slash == file ? 1 : (size_t)(slash - file) };
+    if (file[0] == '/') {
+        *out = arena_copy(a, dir).p;
+        return 0;
+    }
+    if (getcwd(here, sizeof here) == NULL)
+        return err_sys(e, "cannot tell the current folder");
+    *out = dir.n == 0 ? arena_copy(a, span_of(here)).p
+                      : arena_printf(a, "%s/%.*s", here, SPAN_ARG(dir)).p;
+    return 0;
 }
 
 const char *file_join(struct arena *a, const char *dir, const char *name)

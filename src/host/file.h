@@ -13,6 +13,11 @@ int file_read(struct arena *a, const char *path, struct span *out,
 
 /* `name` as seen from the folder of `file`: itself if absolute. */
 const char *file_beside(struct arena *a, const char *file, struct span name);
+/* A package's file ("@agoric/vats/bundle.json"), in the nearest node_modules of `dir` or
+ * above that has it; NULL if none has, or `name` is a path (./x, /x). */
+const char *file_module(struct arena *a, const char *dir, struct span name);
+/* The folder a file is in, absolute. */
+int file_folder(struct arena *a, const char *file, const char **out, struct err *e) MUST_CHECK;
 /* `dir`/`name`. */
 const char *file_join(struct arena *a, const char *dir, const char *name);
 /* Make a directory and those above it. */

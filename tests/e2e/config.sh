@@ -37,7 +37,9 @@ EOF
 
 expect "no such config" 3 "$zygote" -C "$store" init "$dir/none.json"
 says "config: no such file: $dir/none.json"
-expect "a directory for a config" 1 "$zygote" -C "$store" init "$dir"
+expect "a directory without bootstrap.js" 3 "$zygote" -C "$store" init "$dir"
+says "config: no bootstrap.js in $dir"
+expect "neither file nor directory" 1 "$zygote" -C "$store" init /dev/null
 says "is not a regular file"
 refused "not JSON: line and column" 2 "config.json: line 2 column 20: " <<'EOF'
 {
@@ -83,8 +85,6 @@ refused_root "snapshot interval" 2 'snapshotInterval: must be a whole number, 1 
 refused_root "unknown limit" 2 'limits.maxVatsOnlin: unknown key; did you mean "maxVatsOnline"?' \
     '"limits": { "maxVatsOnlin": 4 }'
 refused_root "limit to come" 2 'limits.maxVats: not in this release' '"limits": { "maxVats": 4 }'
-refused_root "a JavaScript device" 2 'devices.timer: devices in JavaScript cannot run here' \
-    '"devices": { "timer": { "sourceSpec": "./timer.js" } }'
 refused_root "no vat-admin" 2 'addVatAdmin: a vat-admin vat is required' '"addVatAdmin": false'
 refused_root "bundle format" 8 'bundleFormat: "getExport" is not supported' \
     '"bundleFormat": "getExport"'
@@ -94,7 +94,7 @@ refused_root "a bundle that names a bundle" 2 'bundles.x.bundleName: a bundle ca
 
 # -- vats --------------------------------------------------------------------------------------
 
-refused_vat "no bundle" 2 'vats.b: needs exactly one of bundle, bundleSpec, bundleName; it has none' \
+refused_vat "no bundle" 2 'vats.b: needs exactly one of bundle, bundleSpec, sourceSpec, bundleName; it has none' \
     '{}'
 refused_vat "two bundles" 2 'it has several' "{\"bundleSpec\": \"$vat\", \"bundleName\": \"x\"}"
 refused_vat "unknown key of a vat" 2 'vats.b.parameter: unknown key; did you mean "parameters"?' \
@@ -103,9 +103,6 @@ refused_vat "setup vat" 2 'vats.b.setup: setup() is what a vat in an XS worker c
     "{\"setup\": \"x\"}"
 refused_vat "parameters" 2 'vats.b.parameters: must be an object' \
     "{\"bundleSpec\": \"$vat\", \"parameters\": [1]}"
-refused_vat "sourceSpec says what to run" 2 \
-    "run \`npx @endo/bundle-source $dir/src/vat-b.js > $dir/vat-b.bundle.json\`" \
-    '{"sourceSpec": "src/vat-b.js"}'
 refused_vat "unknown bundleName" 2 'vats.b.bundleName: no "x" in bundles' '{"bundleName": "x"}'
 refused_vat "no such bundle file" 3 "vats.b.bundleSpec: no such file: $dir/none.json" \
     '{"bundleSpec": "none.json"}'
@@ -145,6 +142,165 @@ node -e '
     ' "$vat" "$dir"
 refused_vat "an id that is not the bundle's" 5 "the bundle's id is not that of" '{"bundleSpec": "id.json"}'
 refused_vat "a hash that is not the bundle's" 5 "" '{"bundleSpec": "sha.json"}'
+
+# -- sources -----------------------------------------------------------------------------------
+
+# A folder of its own, with the packages of this one.
+src=$dir/src
+mkdir -p "$src/lib"
+ln -s "$PWD/node_modules" "$src/node_modules"
+cat >"$src/vat.js" <<'EOF'
+import { Far } from '@endo/far';
+import { hi } from './lib/hi.js';
+export const buildRootObject = () => Far('root', { bootstrap: () => hi });
+EOF
+echo "export const hi = 'one';" >"$src/lib/hi.js"
+cat >"$src/package.json" <<'EOF'
+{ "name": "src", "version": "1.0.0", "type": "module", "dependencies": { "@endo/far": "*" } }
+EOF
+echo '{ "bootstrap": "b", "vats": { "b": { "sourceSpec": "./vat.js" } } }' >"$src/config.json"
+export ZYGOTE_CACHE="$dir/cache"
+no_node() { env ZYGOTE_NODE="$dir/no-node" "$@"; }
+
+# NAME RC TEXT SPEC: as refused, of a vat with this sourceSpec in $src.
+refused_source() {
+    cat >"$src/bad.json" <<EOF
+{ "bootstrap": "b", "vats": { "b": { "sourceSpec": "$4" } } }
+EOF
+    expect "$1" "$2" "$zygote" -C "$store" init "$src/bad.json"
+    says "bad.json:1:38: vats.b.sourceSpec: "
+    says "$3"
+    [ "$(wc -l <"$err")" = 1 ] || complain "not one line"
+    [ ! -e "$store" ] || complain "a store was left behind"
+}
+
+expect "a source without Node" 3 no_node "$zygote" -C "$store" init "$src/config.json"
+says "vats.b.sourceSpec: bundling from source needs Node, and there is no program"
+expect "a source" 0 "$zygote" -C "$store" run --result "$src/config.json"
+prints '"one"'
+rm -rf "$store"
+expect "kept: no Node is needed" 0 no_node "$zygote" -C "$store" run --result "$src/config.json"
+prints '"one"'
+rm -rf "$store"
+touch -d '2001-01-01' "$src/lib/hi.js" "$src/vat.js"
+expect "kept by content, not by time" 0 no_node "$zygote" -C "$store" init "$src/config.json"
+rm -rf "$store"
+echo "export const hi = 'two';" >"$src/lib/hi.js"
+touch -d '2001-01-01' "$src/lib/hi.js"
+expect "a change of the same size, at the same time" 3 no_node "$zygote" -C "$store" init \
+    "$src/config.json"
+expect "made anew" 0 "$zygote" -C "$store" run --result "$src/config.json"
+prints '"two"'
+rm -rf "$store"
+sed 's/vat.js/lib\/hi.js/' "$src/config.json" >"$src/lib.json"
+expect "a source in a folder below" 0 "$zygote" -C "$store" init "$src/lib.json"
+rm -rf "$store"
+echo '{ "name": "lib", "type": "module" }' >"$src/lib/package.json"
+expect "a package.json where there was none" 3 no_node "$zygote" -C "$store" init "$src/lib.json"
+rm "$src/lib/package.json"
+expect "and away again" 0 no_node "$zygote" -C "$store" init "$src/lib.json"
+rm -rf "$store"
+for kept in "$dir"/cache/bundles/*.json; do
+    echo '{' >"$kept"
+done
+expect "kept files that are broken" 3 no_node "$zygote" -C "$store" init "$src/config.json"
+"$zygote" -q -C "$dir/s1" init "$src/config.json" &
+"$zygote" -q -C "$dir/s2" init "$src/config.json" &
+wait
+expect "two at once" 0 test -f "$dir/s1/swingstore.sqlite" -a -f "$dir/s2/swingstore.sqlite"
+[ -z "$(find "$dir/cache/bundles" -type f ! -name '*.json')" ] || complain "a file was left behind"
+expect "what two wrote is whole" 0 no_node "$zygote" -C "$store" init "$src/config.json"
+rm -rf "$store"
+sed 's/{ "bootstrap"/{ "bundleCachePath": "other", "bootstrap"/' "$src/config.json" >"$src/other.json"
+expect "another cache" 0 sh -c "cd '$dir' && exec '$zygote' -C '$store' init '$src/other.json'"
+[ -n "$(find "$dir/other" -name '*.json')" ] || complain "nothing is kept there"
+rm -rf "$store"
+
+refused_source "no such source" 3 "no such file: $src/none.js" './none.js'
+refused_source "no such package" 3 "no such file: $src/@none/none/x.js" '@none/none/x.js'
+echo 'export const x = (' >"$src/bad.js"
+refused_source "a source that does not parse" 1 'cannot bundle ./bad.js: ' './bad.js'
+echo "import './none.js';" >"$src/bad.js"
+refused_source "a source that imports nothing" 1 'cannot bundle ./bad.js: ' './bad.js'
+says "none.js"
+refused_source "a name with shell characters" 3 'no such file: ' './$(touch x);touch x.js'
+[ ! -e x ] && [ ! -e "$src/x" ] || complain "a shell ran"
+cp "$src/config.json" "$src/vat.js" "$build/bundle-source.mjs" "$dir"
+expect "no bundle-source" 3 env ZYGOTE_BUNDLER="$dir/bundle-source.mjs" \
+    "$zygote" -C "$store" init "$dir/config.json"
+says "no @endo/bundle-source in $dir or above"
+says "npm install @endo/bundle-source"
+expect "no bundler" 3 env ZYGOTE_BUNDLER="$dir/none.mjs" "$zygote" -C "$store" init "$dir/config.json"
+says "no bundler at $dir/none.mjs"
+echo 'process.exit(3);' >"$dir/broken.mjs"
+expect "a bundler that ends" 1 env ZYGOTE_BUNDLER="$dir/broken.mjs" \
+    "$zygote" -C "$store" init "$src/config.json"
+says "vats.b.sourceSpec: node failed"
+cat >"$dir/lying.mjs" <<'EOF'
+process.stdin.on('data', () => console.log(JSON.stringify({ bundle: { moduleFormat: 'endoZipBase64',
+    endoZipBase64: 'UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==', endoZipBase64Sha512: '00' }, inputs: [] })));
+EOF
+expect "a bundler that lies" 5 env ZYGOTE_BUNDLER="$dir/lying.mjs" \
+    "$zygote" -C "$store" init "$src/config.json"
+says "what @endo/bundle-source made of ./vat.js: bundle: bad zip"
+
+# -- a folder of vats --------------------------------------------------------------------------
+
+mkdir "$src/base"
+sed 's/\.\/lib/..\/lib/' "$src/vat.js" >"$src/base/bootstrap.js"
+cp "$src/base/bootstrap.js" "$src/base/vat-alice.js"
+ln -s vat-alice.js "$src/base/vat-link.js"
+expect "a folder of vats" 0 "$zygote" -C "$store" run --result "$src/base" argument
+prints '"two"'
+expect "its vats" 0 "$zygote" -C "$store" --json ps
+json stdout 'v.vats.map(x => x.name).join() === "alice,bootstrap,vatAdmin"'
+expect "the folder again" 0 "$zygote" -q -C "$store" run "$src/base"
+[ ! -s "$err" ] || complain "something on standard error"
+cp "$src/base/bootstrap.js" "$src/base/vat-bob.js"
+expect "the folder, changed" 0 "$zygote" -C "$store" run "$src/base"
+says "is not what $store was made from"
+rm -rf "$store"
+
+# -- devices -------------------------------------------------------------------------------------
+
+# NAME RC TEXT DEVICE: a config with this device, called "mine".
+refused_device() {
+    cat >"$src/bad.json" <<EOF
+{ "bootstrap": "b", "vats": { "b": { "bundleSpec": "$vat" } },
+  "devices": { "mine": $4 } }
+EOF
+    expect "$1" "$2" "$zygote" -C "$store" init "$src/bad.json"
+    says "bad.json:2:"
+    says ": devices.mine"
+    says "$3"
+    [ "$(wc -l <"$err")" = 1 ] || complain "not one line"
+    [ ! -e "$store" ] || complain "a store was left behind"
+}
+devices=@agoric/swingset-vat/src/devices
+refused_device "a device of one's own" 2 \
+    "src 1.0.0 (./vat.js) is not a device of @agoric/swingset-vat 0.33.0" \
+    '{ "sourceSpec": "./vat.js" }'
+says "(known: bridge, bundle, command, loopbox, mailbox, timer, vatAdmin)"
+refused_device "the plugin device" 2 "is the plugin device" \
+    "{ \"sourceSpec\": \"$devices/plugin/device-plugin.js\" }"
+refused_device "a vat for a device" 2 "(./src/vats/vattp/vat-vattp.js) is not a device of" \
+    "{ \"bundleSpec\": \"$bundles/sys-vattp.json\" }"
+refused_device "vat-admin by another name" 2 "works only by the name of vatAdmin" \
+    "{ \"bundleSpec\": \"$bundles/sys-vatAdminDevice.json\" }"
+mkdir -p "$dir/old/src/devices/timer"
+echo '{ "name": "@agoric/swingset-vat", "version": "0.32.2", "type": "module" }' >"$dir/old/package.json"
+echo 'export const buildRootDeviceNode = 1;' >"$dir/old/src/devices/timer/device-timer.js"
+refused_device "another version's timer" 2 \
+    "@agoric/swingset-vat 0.32.2 (./src/devices/timer/device-timer.js) is of another version" \
+    "{ \"sourceSpec\": \"$dir/old/src/devices/timer/device-timer.js\" }"
+refused_device "options of a device" 2 ".creationOptions.critical: unknown key" \
+    "{ \"sourceSpec\": \"$devices/timer/device-timer.js\", \"creationOptions\": { \"critical\": true } }"
+refused_root "the vat-admin device twice" 2 'devices.vatAdmin: this device is added by the system' \
+    "\"devices\": { \"vatAdmin\": { \"bundleSpec\": \"$bundles/sys-vatAdminDevice.json\" } }"
+refused "another device as vatAdmin" 2 'devices.vatAdmin: that is the timer device' <<EOF
+{ "bootstrap": "vatAdmin", "addVatAdmin": false, "vats": { "vatAdmin": { "bundleSpec": "$vat" } },
+  "devices": { "vatAdmin": { "sourceSpec": "$PWD/node_modules/$devices/timer/device-timer.js" } } }
+EOF
 
 # -- what is accepted ----------------------------------------------------------------------------
 

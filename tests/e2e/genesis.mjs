@@ -23,6 +23,7 @@ const sql = path.join(build, 'tests/e2e/sql');
 const seed = Number(process.env.ZYGOTE_SEED || 1);
 const count = Number(process.env.ZYGOTE_CONFIGS || 25);
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'genesis-'));
+fs.symlinkSync(path.resolve('node_modules'), path.join(dir, 'node_modules'));
 
 const read = name => JSON.parse(fs.readFileSync(path.join(bundles, `${name}.json`), 'utf8'));
 const kernelBundles = {
@@ -110,6 +111,61 @@ const makeConfig = () => {
     return { config, flags, argv: Array.from({ length: below(3) }, () => pick(['x', 'é', '1', '--y'])) };
 };
 
+// Configs that are the same every time: what is bundled from source, and every device.
+const demo = file => path.resolve('js/demo', file);
+const device = (name, more) => ({
+    sourceSpec: path.resolve('node_modules/@agoric/swingset-vat/src/devices', name),
+    ...more,
+});
+const FIXED = [
+    {
+        config: {
+            bootstrap: 'b',
+            defaultManagerType: 'xs-worker',
+            vats: {
+                b: { sourceSpec: demo('counter.js') },
+                named: { bundleName: 'n' },
+                vattp: { sourceSpec: '@agoric/swingset-vat/src/vats/vattp/vat-vattp.js' },
+            },
+            bundles: { n: { sourceSpec: demo('trivial.js') } },
+        },
+    },
+    {
+        config: {
+            bootstrap: 'b',
+            defaultManagerType: 'xs-worker',
+            includeDevDependencies: true,
+            vats: { b: { sourceSpec: demo('counter.js') } },
+            bundles: { t: device('timer/device-timer.js') },
+            devices: {
+                timer: { bundleName: 't', creationOptions: { unendowed: true } },
+                7: device('bridge/device-bridge.js', { parameters: { b: 1, a: ['x', -0, 1e21], 3: null } }),
+                'by any name': device('mailbox/device-mailbox.js', { parameters: null }),
+                bundle: device('bundle/device-bundle.js', {
+                    parameters: [],
+                    creationOptions: { deviceParameters: { gone: 1 }, unendowed: true },
+                }),
+                command: device('command/device-command.js', { creationOptions: {} }),
+                loopbox: device('loopbox/device-loopbox.js'),
+            },
+        },
+        flags: { addTimer: true, addVattp: true },
+    },
+    {
+        config: {
+            bootstrap: 'b',
+            defaultManagerType: 'xs-worker',
+            vats: {
+                b: { sourceSpec: demo('counter.js') },
+                vatAdmin: { bundleSpec: path.join(bundles, 'sys-vatAdmin.json') },
+            },
+            devices: { vatAdmin: device('vat-admin/device-vat-admin.js', { parameters: { x: 1 } }) },
+        },
+        flags: { addVatAdmin: false },
+    },
+];
+const NO_FLAGS = { addVattp: false, addTimer: false };
+
 // As much of a swing-store as genesis needs, hashing as the real one does.  (The real one
 // wants a native module, which only the oracle's tests set up.)
 const makeStorage = () => {
@@ -170,7 +226,7 @@ const upstream = async (file, flags, argv) => {
 const ours = (file, store, argv) => {
     const run = spawnSync(zygote, ['-C', store, 'init', file, '--', ...argv], {
         encoding: 'utf8',
-        env: { ...process.env, ZYGOTE_BUNDLES: bundles },
+        env: { ZYGOTE_CACHE: path.join(dir, 'cache'), ...process.env, ZYGOTE_BUNDLES: bundles },
     });
     if (run.status !== 0) {
         return { error: `exit ${run.status}: ${run.stderr}` };
@@ -184,9 +240,11 @@ const ours = (file, store, argv) => {
 
 let passed = 0;
 let failed = 0;
-for (let i = 0; i < count; i += 1) {
+for (let i = -FIXED.length; i < count; i += 1) {
     state = Buffer.from(`${seed} ${i}`);
-    const { config, flags, argv } = makeConfig();
+    const { config, flags, argv } =
+        i < 0 ? { argv: ['x'], ...FIXED[-1 - i], flags: { ...NO_FLAGS, ...FIXED[-1 - i].flags } }
+        : makeConfig();
     const theirFile = path.join(dir, `${i}-upstream.json`);
     const ourFile = path.join(dir, `${i}.json`);
     fs.writeFileSync(theirFile, JSON.stringify(config));

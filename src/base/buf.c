@@ -49,6 +49,18 @@ void buf_putc(struct buf *b, char c)
     b->n++;
 }
 
+void buf_put_i64(struct buf *b, int64_t value)
+{
+    char digits[20], *end = digits + sizeof digits, *p = end;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        *--p = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0) buf_putc(b, '-');
+    buf_put(b, (struct span){ p, (size_t)(end - p) });
+}
+
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
     va_list again;

@@ -22,6 +22,7 @@ char *buf_room(struct buf *b, size_t n);
 void buf_put(struct buf *b, struct span s);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
+void buf_put_i64(struct buf *b, int64_t value); /* decimal */
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap)
     __attribute__((format(printf, 2, 0)));

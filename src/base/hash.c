@@ -40,9 +40,29 @@ void sha256_free(struct sha256 *h)
     free(h);
 }
 
+/* OpenSSL looks an algorithm up by name at each use of EVP_sha256(); this does it once. */
+static const EVP_MD *fetched(EVP_MD **once, const char *name)
+{
+    if (*once == NULL) *once = EVP_MD_fetch(NULL, name, NULL);
+    INVARIANT(*once != NULL);
+    return *once;
+}
+
+static const EVP_MD *the_sha256(void)
+{
+    static EVP_MD *once;
+    return fetched(&once, "SHA256");
+}
+
+static const EVP_MD *the_sha512(void)
+{
+    static EVP_MD *once;
+    return fetched(&once, "SHA512");
+}
+
 void sha256_begin(struct sha256 *h)
 {
-    INVARIANT(EVP_DigestInit_ex(h->going, EVP_sha256(), NULL) == 1);
+    INVARIANT(EVP_DigestInit_ex(h->going, the_sha256(), NULL) == 1);
 }
 
 void sha256_update(struct sha256 *h, struct span s)
@@ -62,13 +82,13 @@ void sha256_peek_hex(const struct sha256 *h, char out[SHA256_HEX + 1])
 void sha256_hex(struct span s, char out[SHA256_HEX + 1])
 {
     unsigned char digest[SHA256_HEX / 2];
-    INVARIANT(EVP_Digest(s.p, s.n, digest, NULL, EVP_sha256(), NULL) == 1);
+    INVARIANT(EVP_Digest(s.p, s.n, digest, NULL, the_sha256(), NULL) == 1);
     hex(digest, sizeof digest, out);
 }
 
 void sha512_hex(struct span s, char out[SHA512_HEX + 1])
 {
     unsigned char digest[SHA512_HEX / 2];
-    INVARIANT(EVP_Digest(s.p, s.n, digest, NULL, EVP_sha512(), NULL) == 1);
+    INVARIANT(EVP_Digest(s.p, s.n, digest, NULL, the_sha512(), NULL) == 1);
     hex(digest, sizeof digest, out);
 }

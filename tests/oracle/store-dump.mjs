@@ -11,11 +11,10 @@
 //   snapshots      vatID -> [[snapPos, hash, inUse, uncompressedSize], ...]
 //   bundles        bundleID -> SHA-256 of the stored bytes
 import { createHash } from 'node:crypto';
-import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import zlib from 'node:zlib';
 import Database from 'better-sqlite3';
+import { writeDump } from './stored.mjs';
 
 const byCodeUnit = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -81,38 +80,6 @@ export const dumpStore = dir => {
     } finally {
         db.close();
     }
-};
-
-// One line per entry of each section: fit for diff, and it compresses well.
-const layout = dump => {
-    const part = (value, depth) => {
-        const inner = '\n' + ' '.repeat(depth + 1);
-        const outer = '\n' + ' '.repeat(depth);
-        if (depth > 1 || value === null || typeof value !== 'object') {
-            return JSON.stringify(value);
-        }
-        if (Array.isArray(value)) {
-            const items = value.map(item => JSON.stringify(item));
-            return items.length ? `[${inner}${items.join(`,${inner}`)}${outer}]` : '[]';
-        }
-        const entries = Object.entries(value).filter(([, item]) => item !== undefined);
-        const items = entries.map(
-            ([key, item]) => `${JSON.stringify(key)}: ${part(item, depth + 1)}`,
-        );
-        return items.length ? `{${inner}${items.join(`,${inner}`)}${outer}}` : '{}';
-    };
-    return `${part(dump, 0)}\n`;
-};
-
-export const writeDump = (file, dump) => {
-    const text = layout(dump);
-    // no name and no time in the gzip header: the same dump is the same file
-    fs.writeFileSync(file, file.endsWith('.gz') ? zlib.gzipSync(text, { level: 9 }) : text);
-};
-
-export const readDump = file => {
-    const bytes = fs.readFileSync(file);
-    return JSON.parse(file.endsWith('.gz') ? zlib.gunzipSync(bytes) : bytes);
 };
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {

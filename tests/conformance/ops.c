@@ -1,0 +1,292 @@
+/* ops.c -- the host calls of a scenario. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "conformance/run.h"
+#include "host/file.h"
+#include "host/paths.h"
+
+/* -- arguments ---------------------------------------------------------------------------- */
+
+static _Noreturn void bad_step(struct run *r, const char *problem, struct span what)
+{
+    struct err e;
+    err_set(&e, EXIT_USAGE, "step %d: %s: %.*s", r->step, problem, SPAN_ARG(what));
+    run_die(&e);
+}
+
+static struct run_result *result_named(struct run *r, struct span name)
+{
+    for (size_t i = 0; i < r->result_count; i++) {
+        if (span_eq(r->results[i].name, name)) return &r->results[i];
+    }
+    bad_step(r, "no result is called", name);
+}
+
+static kref slot_of(struct run *r, struct jval v)
+{
+    struct arena *a = &r->arena;
+    kref k = { 0 };
+    struct span of = json_str(json_get(v, "#slotOf"), a);
+    if (of.p != NULL) {
+        uint64_t index = 0;
+        json_u64(json_get(v, "index"), &index);
+        struct run_result *res = result_named(r, of);
+        if (index >= res->slot_count) bad_step(r, "no such slot of", of);
+        return res->slots[index];
+    }
+    kref_parse(json_str(json_get(v, "#slot"), a), &k);
+    return k;
+}
+
+static const struct pass *value_of(struct run *r, struct jval v)
+{
+    struct arena *a = &r->arena;
+    size_t n = json_len(v);
+    if (json_type(v) != JSON_OBJECT && json_type(v) != JSON_ARRAY) return pass_from_json(a, v);
+    if (json_type(json_get(v, "#slot")) != JSON_NONE || json_type(json_get(v, "#slotOf")) != JSON_NONE) {
+        return pass_slot(a, arena_copy(a, span_of(kref_text(slot_of(r, v)).s)),
+                         json_str(json_get(v, "iface"), a));
+    }
+    struct span big = json_str(json_get(v, "#bigint"), a);
+    if (big.p != NULL) {
+        struct pass *p = ARENA_NEW(a, struct pass);
+        p->style = PASS_BIGINT;
+        p->text = big;
+        return p;
+    }
+    struct span message = json_str(json_get(v, "#error"), a);
+    if (message.p != NULL) return pass_error(a, SPAN("Error"), message);
+    const struct pass **items = ARENA_ARRAY(a, const struct pass *, n + 1);
+    struct span *keys = ARENA_ARRAY(a, struct span, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        items[i] = value_of(r, json_at(v, i));
+        if (json_type(v) == JSON_OBJECT) keys[i] = json_key_at(v, i, a);
+    }
+    return json_type(v) == JSON_ARRAY ? pass_array(a, n, items) : pass_record(a, n, keys, items);
+}
+
+static const struct pass *arguments_of(struct run *r, struct jval op)
+{
+    struct jval args = json_get(op, "args");
+    return json_type(args) == JSON_NONE ? pass_array(&r->arena, 0, NULL) : value_of(r, args);
+}
+
+/* A promise named by "kpid", or by "of" as the result of a message, or of the last. */
+static kref promise_of(struct run *r, struct jval op, struct run_result **named)
+{
+    struct arena *a = &r->arena;
+    struct span of = json_str(json_get(op, "of"), a), kpid = json_str(json_get(op, "kpid"), a);
+    kref k = { 0 };
+    *named = NULL;
+    if (kpid.p != NULL) {
+        kref_parse(kpid, &k);
+        return k;
+    }
+    *named = result_named(r, of.p != NULL ? of : r->last);
+    return (*named)->promise;
+}
+
+/* -- operations: each appends members to `out` ---------------------------------------------- */
+
+typedef int operation(struct run *r, struct jval op, struct buf *out, struct err *e);
+
+/* A run that fails by a vat's doing has panicked. */
+static int op_cranks(struct run *r, uint64_t max, struct buf *out, struct err *e)
+{
+    uint64_t cranks;
+    if (kernel_run(r->kernel, max, &cranks, e) == 0) {
+        buf_printf(out, ",\"cranks\":%llu", (unsigned long long)cranks);
+        return 0;
+    }
+    if (e->exit != EXIT_VAT) return -1;
+    r->panicked = true;
+    buf_puts(out, ",\"panic\":");
+    json_put_string(out, span_of(e->text));
+    return 0;
+}
+
+static int op_run(struct run *r, struct jval op, struct buf *out, struct err *e)
+{
+    if (json_type(json_get(op, "policy")) != JSON_NONE)
+        return err_set(e, EXIT_USAGE, "run by a policy is not here yet");
+    return op_cranks(r, 0, out, e);
+}
+
+static int op_step(struct run *r, struct jval op, struct buf *out, struct err *e)
+{
+    uint64_t count = 1;
+    json_u64(json_get(op, "count"), &count);
+    return op_cranks(r, count, out, e);
+}
+
+static int queue(struct run *r, struct jval op, kref target, struct buf *out, struct err *e)
+{
+    struct span as = json_str(json_get(op, "as"), &r->arena);
+    if (json_type(json_get(op, "resultPolicy")) != JSON_NONE)
+        return err_set(e, EXIT_USAGE, "resultPolicy is not here yet");
+    kref promise = kernel_send(r->kernel, target, json_str(json_get(op, "method"), &r->arena),
+                               arguments_of(r, op));
+    struct run_result res = { .name = as.p != NULL ? as : SPAN("last"), .promise = promise };
+    size_t i = 0;
+    while (i < r->result_count && !span_eq(r->results[i].name, res.name)) i++;
+    if (i == RUN_NAMES_MAX) bad_step(r, "too many names", as);
+    r->results[i] = res;
+    if (i == r->result_count) r->result_count++;
+    r->last = res.name;
+    if (out != NULL) buf_printf(out, ",\"kpid\":\"%s\"", kref_text(promise).s);
+    return 0;
+}
+
+static int queue_to_root(struct run *r, struct jval op, struct buf *out, struct err *e)
+{
+    kref target;
+    if (kernel_find(r->kernel, json_str(json_get(op, "vat"), &r->arena), &target, e) != 0) return -1;
+    return queue(r, op, target, out, e);
+}
+
+static int op_queue_to_object(struct run *r, struct jval op, struct buf *out, struct err *e)
+{
+    return queue(r, op, slot_of(r, json_get(op, "target")), out, e);
+}
+
+static void put_status(struct run *r, kref promise, struct buf *out)
+{
+    static const char *const states[] = { "unknown", "unresolved", "fulfilled", "rejected" };
+    buf_printf(out, ",\"kpid\":\"%s\",\"status\":\"%s\"", kref_text(promise).s,
+               states[kernel_promise_state(r->kernel, promise)]);
+}
+
+static int op_status(struct run *r, struct jval op, struct buf *out, struct err *e)
+{
+    struct run_result *named;
+    (void)e;
+    put_status(r, promise_of(r, op, &named), out);
+    return 0;
+}
+
+static int op_resolution(struct run *r, struct jval op, struct buf *out, struct err *e)
+{
+    struct run_result *named;
+    struct capdata data;
+    kref promise = promise_of(r, op, &named);
+    if (json_type(json_get(op, "incref")) != JSON_NONE)
+        return err_set(e, EXIT_USAGE, "incref is not here yet");
+    put_status(r, promise, out);
+    if (!kernel_promise_take(r->kernel, promise, &data)) return 0;
+    buf_puts(out, ",\"resolution\":");
+    capdata_put(out, &data);
+    if (named == NULL) return 0;
+    named->slot_count = data.count < RUN_SLOTS_MAX ? data.count : RUN_SLOTS_MAX;
+    memcpy(named->slots, data.slots, named->slot_count * sizeof(kref));
+    return 0;
+}
+
+/* Queue, run, resolution. */
+static int op_send(struct run *r, struct jval op, struct buf *out, struct err *e)
+{
+    struct jval none = { 0 };
+    if (queue_to_root(r, op, NULL, e) != 0 || op_cranks(r, 0, out, e) != 0) return -1;
+    return r->panicked ? 0 : op_resolution(r, none, out, e);
+}
+
+static int op_restart(struct run *r, struct jval op, struct buf *out, struct err *e)
+{
+    (void)op, (void)out, (void)e;
+    run_reopen(r);
+    return 0;
+}
+
+static int op_reap(struct run *r, struct jval op, struct buf *out, struct err *e)
+{
+    (void)op, (void)out, (void)e;
+    kernel_reap_all(r->kernel);
+    return 0;
+}
+
+static int op_dump(struct run *r, struct jval op, struct buf *out, struct err *e)
+{
+    (void)op, (void)e;
+    buf_puts(out, ",\"dump\":");
+    kernel_dump(r->kernel, out);
+    return 0;
+}
+
+static int op_install(struct run *r, struct jval op, struct buf *out, struct err *e)
+{
+    const char *bundles;
+    struct span text, id;
+    struct span file = arena_printf(&r->arena, "%.*s.json",
+                                    SPAN_ARG(json_str(json_get(op, "bundle"), &r->arena)));
+    if (json_type(json_get(op, "edit")) != JSON_NONE || json_type(json_get(op, "id")) != JSON_NONE)
+        return err_set(e, EXIT_USAGE, "installing a damaged bundle is not here yet");
+    if (paths_bundles(&r->arena, &bundles, e) != 0 ||
+        file_read(&r->arena, file_join(&r->arena, bundles, file.p), &text, e) != 0 ||
+        kernel_install_bundle(r->kernel, &r->arena, text, &id, e) != 0) {
+        return -1;
+    }
+    buf_printf(out, ",\"bundleID\":\"%.*s\"", SPAN_ARG(id));
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    operation *carry_out;
+} operations[] = {
+    { "run", op_run },
+    { "step", op_step },
+    { "queueToVatRoot", queue_to_root },
+    { "queueToVatObject", op_queue_to_object },
+    { "send", op_send },
+    { "resolution", op_resolution },
+    { "kpStatus", op_status },
+    { "restart", op_restart },
+    { "dump", op_dump },
+    { "reapAllVats", op_reap },
+    { "installBundle", op_install },
+};
+
+static operation *find(struct run *r, struct jval name)
+{
+    for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
+        if (json_is(name, operations[i].name)) return operations[i].carry_out;
+    }
+    bad_step(r, "no such operation here", json_raw(name));
+}
+
+static void put_activityhash(struct run *r, struct buf *out)
+{
+    struct buf status = { 0 };
+    struct jval v;
+    struct err e;
+    kernel_status(r->kernel, &status);
+    if (json_parse(&r->arena, arena_copy(&r->arena, buf_span(&status)), &v, &e) != 0) run_die(&e);
+    buf_printf(out, ",\"activityhash\":%.*s", SPAN_ARG(json_raw(json_get(v, "activityhash"))));
+    buf_fini(&status);
+}
+
+void run_op(struct run *r, struct jval op)
+{
+    struct buf out = { 0 };
+    struct jval name = json_get(op, "op");
+    struct err e;
+    bool fails = json_type(json_get(op, "fails")) != JSON_NONE;
+    if (r->panicked && !json_is(name, "restart")) bad_step(r, "after a panic", json_raw(name));
+    if (find(r, name)(r, op, &out, &e) != 0) {
+        if (!fails || e.exit == EXIT_USAGE) {
+            fprintf(stderr, "run_scenario: step %d (%.*s)\n", r->step, SPAN_ARG(json_raw(name)));
+            run_die(&e);
+        }
+        buf_puts(&out, ",\"error\":");
+        json_put_string(&out, span_of(e.text));
+    } else if (fails) {
+        bad_step(r, "should fail, and did not", json_raw(name));
+    }
+    if (!r->panicked) {
+        if (store_commit(r->store, &e) != 0) run_die(&e);
+        put_activityhash(r, &out);
+    }
+    buf_puts(&r->steps, r->steps.n == 0 ? "\n  " : ",\n  ");
+    buf_printf(&r->steps, "{\"op\":%.*s%.*s}", SPAN_ARG(json_raw(name)), SPAN_ARG(buf_span(&out)));
+    buf_fini(&out);
+}

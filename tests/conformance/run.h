@@ -1,0 +1,45 @@
+/* run.h -- one run of a scenario in our kernel: what its parts share.
+ *
+ * Calling sequence:  run_open, run_op for each host call of the script, run_close, run_dump.
+ *
+ * Whatever goes wrong outside a vat ends the process, with a line that says what.
+ */
+#pragma once
+
+#include "host/config.h"
+#include "worker/worker.h"
+
+enum { RUN_NAMES_MAX = 64, RUN_SLOTS_MAX = 64 };
+
+struct run_result {
+    struct span name;
+    kref promise;
+    size_t slot_count;
+    kref slots[RUN_SLOTS_MAX];
+};
+
+struct run {
+    const char *dir, *store_dir;
+    struct config config;
+    struct arena arena;
+    struct store *store;
+    struct kernel *kernel;
+    struct vat_port port;
+    struct run_result results[RUN_NAMES_MAX];
+    size_t result_count;
+    struct span last;         /* name of the message queued last */
+    struct buf steps, cranks; /* JSON, so far */
+    int step;
+    bool panicked;            /* only a restart is of use now; nothing more is committed */
+};
+
+_Noreturn void run_die(const struct err *e);
+
+/* Open the store again, as it was committed last. */
+void run_reopen(struct run *r);
+
+/* One host call: its JSON goes in, its result's JSON is appended to r->steps. */
+void run_op(struct run *r, struct jval op);
+
+/* Everything, to standard output.  call  after the store was closed. */
+void run_dump(struct run *r);

@@ -1,0 +1,2 @@
+// broken.js -- a bundle that cannot be evaluated.
+throw Error('no module today');

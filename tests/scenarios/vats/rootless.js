@@ -1,0 +1,2 @@
+// rootless.js -- a bundle without buildRootObject.
+export const nothing = true;

@@ -18,6 +18,13 @@ struct run_result {
     kref slots[RUN_SLOTS_MAX];
 };
 
+/* What reapAllVats said, to be told the next time. */
+struct run_positions {
+    struct span name;
+    const struct vat_position *of;
+    size_t count;
+};
+
 struct run {
     const char *dir, *store_dir;
     struct config config;
@@ -27,6 +34,8 @@ struct run {
     struct vat_port port;
     struct run_result results[RUN_NAMES_MAX];
     size_t result_count;
+    struct run_positions positions[RUN_NAMES_MAX];
+    size_t position_count;
     struct span last;         /* name of the message queued last */
     struct buf steps, cranks; /* JSON, so far */
     int step;

@@ -343,7 +343,7 @@ export const makeOracle = async ({ bundles }) => {
             },
             getStats: () => ({ stats: controller.getStats() }),
             dump() {
-                const { log: _log, ...dumped } = controller.dump();
+                const { log: _log, vatTables: _vats, ...dumped } = controller.dump();
                 return { dump: dumped };
             },
             async installBundle({ bundle: name, edit = {}, id }) {

@@ -81,6 +81,7 @@ KERNEL := \
 	queue \
 	object \
 	promise \
+	slog \
 	clist \
 	gc \
 	vats \
@@ -100,6 +101,7 @@ KERNEL := \
 	devices/bridge \
 	devices/command \
 	devices/loopbox \
+	session \
 	warehouse \
 	comms \
 	meter \

@@ -96,3 +96,65 @@ bool cleanup_crank(struct kernel *k, vat_id vat, const struct cleanup_work *budg
     if (done) vat_forget_terminated(k, vat);
     return done;
 }
+
+/* -- as JSON ----------------------------------------------------------------------------------- */
+
+enum { PHASES = 6 };
+static const char *const phase_names[PHASES] = { "exports", "imports",   "promises",
+                                                 "kv",      "snapshots", "transcripts" };
+
+static void list(const struct cleanup_work *w, uint64_t out[PHASES])
+{
+    const uint64_t all[PHASES] = { w->exports, w->imports,   w->promises,
+                                   w->kv,      w->snapshots, w->transcripts };
+    memcpy(out, all, sizeof all);
+}
+
+void cleanup_put_work(struct buf *b, const struct cleanup_work *work)
+{
+    uint64_t all[PHASES];
+    bool first = true;
+    list(work, all);
+    buf_putc(b, '{');
+    for (size_t i = 0; i < PHASES; i++) {
+        if (all[i] == 0) continue;
+        buf_printf(b, "%s\"%s\":%llu", first ? "" : ",", phase_names[i], (unsigned long long)all[i]);
+        first = false;
+    }
+    buf_putc(b, '}');
+}
+
+static uint64_t commonest(const uint64_t all[PHASES])
+{
+    size_t best = 0, best_count = 0;
+    for (size_t i = 0; i < PHASES; i++) {
+        size_t count = 0;
+        for (size_t j = 0; j < PHASES; j++) count += all[j] == all[i];
+        if (count > best_count) {
+            best = i;
+            best_count = count;
+        }
+    }
+    return all[best];
+}
+
+static void put_limit(struct buf *b, const char *name, uint64_t limit)
+{
+    if (limit == CLEANUP_UNLIMITED) buf_printf(b, "\"%s\":null", name);
+    else buf_printf(b, "\"%s\":%llu", name, (unsigned long long)limit);
+}
+
+void cleanup_put_budget(struct buf *b, const struct cleanup_work *budget)
+{
+    uint64_t all[PHASES];
+    list(budget, all);
+    uint64_t usual = commonest(all);
+    buf_putc(b, '{');
+    put_limit(b, "default", usual);
+    for (size_t i = 0; i < PHASES; i++) {
+        if (all[i] == usual) continue;
+        buf_putc(b, ',');
+        put_limit(b, phase_names[i], all[i]);
+    }
+    buf_putc(b, '}');
+}

@@ -13,3 +13,8 @@
  * Returns true when nothing of the vat is left and it has been forgotten. */
 bool cleanup_crank(struct kernel *k, vat_id vat, const struct cleanup_work *budget,
                    struct cleanup_work *work);
+
+/* As JSON: {"exports":3,…} without what is 0; and as a policy gives a budget,
+ * {"default":N,…} with the phases that have another (null: unlimited). */
+void cleanup_put_work(struct buf *b, const struct cleanup_work *work);
+void cleanup_put_budget(struct buf *b, const struct cleanup_work *budget);

@@ -2,6 +2,7 @@
 
 #include "kernel/object.h"
 #include "kernel/promise.h"
+#include "kernel/slog.h"
 
 /* -- rows --------------------------------------------------------------------------------- */
 
@@ -105,6 +106,7 @@ static enum clist_result export_new(struct kernel *k, vat_id vat, vref name)
     ref_inc(k, r, REF_EXPORT | REF_RECOGNIZABLE);
     stats_inc(&k->stats, STAT_CLIST_ENTRIES);
     clist_put(k, vat, r, (struct clist_row){ false, name.text });
+    slog_clist(k, vat, "export", r, name.text);
     return CLIST_OK;
 }
 
@@ -151,6 +153,7 @@ static void import_new(struct kernel *k, vat_id vat, kref r)
     stats_inc(&k->stats, STAT_CLIST_ENTRIES);
     kv_set(k->store, key_clist_vref(k, vat, name), span_of_kref(k, r));
     put_forward(k, vat, r, (struct clist_row){ false, name });
+    slog_clist(k, vat, "import", r, name);
 }
 
 struct span clist_to_vat(struct kernel *k, vat_id vat, kref r)
@@ -170,6 +173,7 @@ struct span clist_to_vat(struct kernel *k, vat_id vat, kref r)
 void clist_delete(struct kernel *k, vat_id vat, kref r)
 {
     struct span name = row_of(k, vat, r).vref;
+    slog_clist(k, vat, "drop", r, name);
     clist_clear_reachable(k, vat, r);
     ref_dec(k, r, REF_RECOGNIZABLE | (allocated_by_vat(name) ? REF_EXPORT : 0u));
     stats_dec(&k->stats, STAT_CLIST_ENTRIES, 1);

@@ -2,6 +2,8 @@
 
 #include "kernel/device_kind.h"
 #include "kernel/devices/jsvalue.h"
+#include "kernel/slog.h"
+#include "kernel/syscall.h"
 #include "kernel/vats.h"
 
 int comms_check(struct kernel *k, vat_id vat, struct err *e)
@@ -20,11 +22,32 @@ int comms_check(struct kernel *k, vat_id vat, struct err *e)
                    vat_id_text(vat).s, SPAN_ARG(o.name));
 }
 
+/* A syscall as any vat makes it. */
+static void make_syscall(struct kernel *k, vat_id vat, struct span vso, struct buf *result)
+{
+    struct jval v;
+    struct err e;
+    int failed = json_parse(kernel_arena(k), vso, &v, &e);
+    INVARIANT(failed == 0);
+    syscall_handle(k, vat, v, result);
+}
+
+/* Neither key nor value need an escape. */
 static void set(struct kernel *k, vat_id vat, const char *key, struct span value)
 {
-    stats_inc(&k->stats, STAT_SYSCALLS);
-    stats_inc(&k->stats, STAT_SYSCALL_VATSTORE_SET);
-    kv_set(k->store, key_vat_in(k, vat, "vs.", span_of(key)), value);
+    struct buf ignored = { 0 };
+    make_syscall(k, vat, arena_printf(kernel_arena(k), "[\"vatstoreSet\",\"%s\",\"%.*s\"]", key,
+                                      SPAN_ARG(value)), &ignored);
+    buf_fini(&ignored);
+}
+
+static bool is_initialized(struct kernel *k, vat_id vat)
+{
+    struct buf result = { 0 };
+    make_syscall(k, vat, SPAN("[\"vatstoreGet\",\"initialized\"]"), &result);
+    bool yes = !span_is(buf_span(&result), "[\"ok\",null]");
+    buf_fini(&result);
+    return yes;
 }
 
 static void set_number(struct kernel *k, vat_id vat, const char *key, uint64_t n)
@@ -34,9 +57,7 @@ static void set_number(struct kernel *k, vat_id vat, const char *key, uint64_t n
 
 static void initialize(struct kernel *k, vat_id vat, uint64_t base)
 {
-    stats_inc(&k->stats, STAT_SYSCALLS);
-    stats_inc(&k->stats, STAT_SYSCALL_VATSTORE_GET);
-    if (state_has(k, key_vat_in(k, vat, "vs.", SPAN("initialized")))) return;
+    if (is_initialized(k, vat)) return;
     set_number(k, vat, "identifierBase", base);
     set(k, vat, "sendExplicitSeqNums", SPAN("1"));
     set_number(k, vat, "lo.nextID", base + 10);
@@ -84,6 +105,7 @@ void comms_deliver(struct kernel *k, vat_id vat, struct span delivery, struct de
     INVARIANT(failed == 0);
     struct jval type = json_at(d, 0);
     *out = (struct delivered){ .ok = true };
+    slog_deliver(k, vat, 0, false, json_raw(type), delivery); /* it has no transcript */
     if (json_is(type, "startVat")) {
         out->ok = start(k, vat, json_at(d, 1));
         out->problem = SPAN("the comms vat does not take these parameters");
@@ -91,4 +113,6 @@ void comms_deliver(struct kernel *k, vat_id vat, struct span delivery, struct de
         out->ok = false;
         out->problem = SPAN("the comms vat is not in this release: it stands idle, and cannot be talked to");
     }
+    struct span problem = arena_printf(kernel_arena(k), "\"%.*s\"", SPAN_ARG(out->problem));
+    slog_deliver_result(k, vat, out->ok ? "ok" : "error", out->ok ? SPAN_NONE : problem, NULL);
 }

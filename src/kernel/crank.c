@@ -7,6 +7,7 @@
 #include "kernel/object.h"
 #include "kernel/queue.h"
 #include "kernel/route.h"
+#include "kernel/slog.h"
 #include "kernel/vats.h"
 #include "kernel/warehouse.h"
 
@@ -61,6 +62,7 @@ static void finish(struct kernel *k, struct span event)
     gc_process_refcounts(k);
     uint64_t number = state_next(k, SPAN("crankNumber"));
     kernel_emit_hashes(k, crankhash, activityhash);
+    slog_crank_finish(k, number, crankhash, activityhash);
     if (k->sink.crank != NULL) k->sink.crank(k->sink.self, number, event, crankhash, activityhash);
 }
 
@@ -76,6 +78,7 @@ static struct jval parse_event(struct kernel *k, struct span text)
 static void accept(struct kernel *k, struct span text)
 {
     struct jval event = parse_event(k, text);
+    slog_crank_start(k, true, text);
     if (json_is(json_get(event, "type"), "send")) {
         route_accept(k, event);
     } else {
@@ -102,6 +105,29 @@ static struct span job_text(struct kernel *k, const char *type, vat_id vat)
                         vat_id_text(vat).s);
 }
 
+static struct span gc_text(struct kernel *k, const struct gc_group *g)
+{
+    struct buf krefs = { 0 };
+    gc_put_krefs(&krefs, g->krefs, g->count);
+    struct span text = arena_printf(kernel_arena(k), "{\"type\":\"%s\",\"vatID\":\"%s\",\"krefs\":%.*s}",
+                                    gc_delivery_name(g->type), vat_id_text(g->vat).s,
+                                    SPAN_ARG(buf_span(&krefs)));
+    buf_fini(&krefs);
+    return text;
+}
+
+static struct span cleanup_text(struct kernel *k, vat_id vat, const struct cleanup_work *budget)
+{
+    struct buf b = { 0 };
+    buf_printf(&b, "{\"type\":\"cleanup-terminated-vat\",\"vatID\":\"%s\",\"budget\":",
+               vat_id_text(vat).s);
+    cleanup_put_budget(&b, budget);
+    buf_putc(&b, '}');
+    struct span text = arena_copy(kernel_arena(k), buf_span(&b));
+    buf_fini(&b);
+    return text;
+}
+
 /* May a dead vat be cleaned up now?  The policy is asked before anyone looks for one. */
 static bool choose_cleanup(struct kernel *k, const struct run_policy *policy, struct job *j)
 {
@@ -119,12 +145,12 @@ static struct job choose(struct kernel *k, const struct run_policy *policy)
         j.work = WORK_ACCEPT;
     } else if (choose_cleanup(k, policy, &j)) {
         j.work = WORK_CLEANUP;
-        j.text = job_text(k, "cleanup-terminated-vat", j.vat);
+        j.text = cleanup_text(k, j.vat, &j.budget);
     } else {
         enum gc_next gc = gc_next_group(k, &j.gc);
         if (gc == GC_DELIVER) {
             j.work = WORK_GC;
-            j.text = job_text(k, gc_delivery_name(j.gc.type), j.gc.vat);
+            j.text = gc_text(k, &j.gc);
         } else if (gc == GC_NEGATED) {
             j.work = WORK_GC_NEGATED;
             j.text = SPAN("{\"type\":\"negated-gc-action\"}");
@@ -141,7 +167,11 @@ static struct job choose(struct kernel *k, const struct run_policy *policy)
 static int do_job(struct kernel *k, const struct job *j, struct crank_result *r, struct err *e)
 {
     switch (j->work) {
-    case WORK_CLEANUP: cleanup_crank(k, j->vat, &j->budget, &r->cleaned); return 0;
+    case WORK_CLEANUP: {
+        bool done = cleanup_crank(k, j->vat, &j->budget, &r->cleaned);
+        slog_cleanup(k, j->vat, &r->cleaned, done);
+        return 0;
+    }
     case WORK_GC: return event_collect(k, &j->gc, r, e);
     case WORK_REAP: return event_reap(k, j->vat, r, e);
     case WORK_EVENT: return event_run(k, parse_event(k, j->text), r, e);
@@ -213,6 +243,7 @@ static int deliver(struct kernel *k, const struct job *j, struct crank_report *r
 {
     struct crank_result r = { 0 };
     memset(&k->fate, 0, sizeof k->fate);
+    slog_crank_start(k, false, j->text);
     store_savepoint(k->store, SAVEPOINT_DELIVER);
     kernel_step_label(k, "delivering");
     if (do_job(k, j, &r, e) != 0) return -1;
@@ -221,7 +252,10 @@ static int deliver(struct kernel *k, const struct job *j, struct crank_report *r
     *report = (struct crank_report){ kind_of(k, j, &r), r.computrons, r.cleaned };
     if (r.meter.p != NULL) deduct(k, r.meter, r.computrons);
     if (r.measure_dirt) vat_add_dirt(k, r.vat, r.computrons, r.gc_krefs);
-    if (r.terminate) vat_terminate(k, r.vat, r.reject, &r.info);
+    if (r.terminate) {
+        slog_terminate(k, r.vat, r.reject, &r.info);
+        vat_terminate(k, r.vat, r.reject, &r.info);
+    }
     if (r.admin_method.p != NULL) {
         queue_to_kref(k, k->vat_admin_root, r.admin_method, r.admin_args, POLICY_LOG_FAILURE);
     }

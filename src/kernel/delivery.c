@@ -3,6 +3,7 @@
 #include "kernel/clist.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
+#include "kernel/slog.h"
 #include "kernel/vats.h"
 
 static struct span text_of(struct kernel *k, struct buf *b)
@@ -21,8 +22,61 @@ static struct vat_capdata data_for(struct kernel *k, vat_id vat, const struct ca
     return out;
 }
 
+/* -- the same in the kernel's names, when the slog wants it ------------------------------------ */
+
+static void tell_message(struct kernel *k, kref target, const struct message *m)
+{
+    struct buf b = { 0 };
+    if (!slogging(k)) return;
+    buf_printf(&b, "[\"message\",\"%s\",", kref_text(target).s);
+    message_put(&b, m);
+    buf_putc(&b, ']');
+    slog_kernel_delivery(k, text_of(k, &b));
+}
+
+static void tell_notify(struct kernel *k, const kref *promises, size_t count)
+{
+    struct buf b = { 0 };
+    if (!slogging(k)) return;
+    buf_puts(&b, "[\"notify\",[");
+    for (size_t i = 0; i < count; i++) {
+        struct capdata data;
+        promise_data(k, promises[i], &data);
+        bool rejected = promise_state(k, promises[i]) == PROMISE_REJECTED;
+        buf_printf(&b, "%s[\"%s\",{\"state\":\"%s\",\"data\":", i > 0 ? "," : "",
+                   kref_text(promises[i]).s, rejected ? "rejected" : "fulfilled");
+        capdata_put(&b, &data);
+        buf_puts(&b, "}]");
+    }
+    buf_puts(&b, "]]");
+    slog_kernel_delivery(k, text_of(k, &b));
+}
+
+static void tell_gc(struct kernel *k, const struct gc_group *g)
+{
+    struct buf b = { 0 };
+    if (!slogging(k)) return;
+    buf_printf(&b, "[\"%s\",", gc_delivery_name(g->type));
+    gc_put_krefs(&b, g->krefs, g->count);
+    buf_putc(&b, ']');
+    slog_kernel_delivery(k, text_of(k, &b));
+}
+
+static void tell_start_vat(struct kernel *k, const struct capdata *parameters)
+{
+    struct buf b = { 0 };
+    if (!slogging(k)) return;
+    buf_puts(&b, "[\"startVat\",");
+    capdata_put(&b, parameters);
+    buf_putc(&b, ']');
+    slog_kernel_delivery(k, text_of(k, &b));
+}
+
+/* -- translating --------------------------------------------------------------------------------- */
+
 struct span delivery_message(struct kernel *k, vat_id vat, kref target, const struct message *m)
 {
+    tell_message(k, target, m);
     struct span name = clist_to_vat(k, vat, target);
     INVARIANT(target.kind == KREF_PROMISE || name.p[1] == '+'); /* routed to the owner */
     struct vat_capdata methargs = data_for(k, vat, &m->methargs);
@@ -49,6 +103,7 @@ struct span delivery_message(struct kernel *k, vat_id vat, kref target, const st
 struct span delivery_notify(struct kernel *k, vat_id vat, const kref *promises, size_t count)
 {
     struct buf b = { 0 };
+    tell_notify(k, promises, count);
     buf_puts(&b, "[\"notify\",[");
     for (size_t i = 0; i < count; i++) {
         struct capdata data;
@@ -73,6 +128,7 @@ struct span delivery_notify(struct kernel *k, vat_id vat, const kref *promises, 
 struct span delivery_gc(struct kernel *k, const struct gc_group *g)
 {
     struct buf b = { 0 };
+    tell_gc(k, g);
     buf_printf(&b, "[\"%s\",[", gc_delivery_name(g->type));
     for (size_t i = 0; i < g->count; i++) {
         if (i > 0) buf_putc(&b, ',');
@@ -88,6 +144,7 @@ struct span delivery_gc(struct kernel *k, const struct gc_group *g)
 
 struct span delivery_start_vat(struct kernel *k, vat_id vat, const struct capdata *parameters)
 {
+    tell_start_vat(k, parameters);
     struct vat_capdata mine = data_for(k, vat, parameters);
     struct buf b = { 0 };
     buf_puts(&b, "[\"startVat\",");

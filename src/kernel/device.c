@@ -7,6 +7,7 @@
 #include "kernel/devices/natives.h"
 #include "kernel/devices/registry.h"
 #include "kernel/object.h"
+#include "kernel/slog.h"
 
 /* -- names and c-lists ----------------------------------------------------------------- */
 
@@ -293,6 +294,10 @@ struct span device_invoke(struct kernel *k, kref node, struct span method,
         return failed();
     }
     struct span slot = device_slot(k, d, node);
-    return dev->native->slots != NULL ? invoke_slots(dev, slot, method, args, answer)
-                                    : invoke_raw(dev, slot, method, args, answer);
+    struct span problem = dev->native->slots != NULL ? invoke_slots(dev, slot, method, args, answer)
+                                                     : invoke_raw(dev, slot, method, args, answer);
+    if (problem.p != NULL) {
+        slog_say(k, "log", ",{}", "dm.invoke failed, informing calling vat"); /* {}: an Error as JSON */
+    }
+    return problem;
 }

@@ -17,6 +17,15 @@ const char *gc_delivery_name(enum gc_type type)
     return delivery_names[type];
 }
 
+void gc_put_krefs(struct buf *b, const kref *krefs, size_t count)
+{
+    buf_putc(b, '[');
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(b, "%s\"%s\"", i > 0 ? "," : "", kref_text(krefs[i]).s);
+    }
+    buf_putc(b, ']');
+}
+
 struct span gc_action_text(struct kernel *k, vat_id vat, enum gc_type type, kref o)
 {
     return arena_printf(kernel_arena(k), "%s %s %s", vat_id_text(vat).s, action_names[type],

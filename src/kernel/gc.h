@@ -32,3 +32,5 @@ struct gc_group {
 enum gc_next gc_next_group(struct kernel *k, struct gc_group *out);
 /* "dropExports", … */
 const char *gc_delivery_name(enum gc_type type);
+/* ["ko20",…] */
+void gc_put_krefs(struct buf *b, const kref *krefs, size_t count);

@@ -10,6 +10,7 @@
 #include "kernel/fork.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
+#include "kernel/slog.h"
 #include "kernel/vats.h"
 #include "kernel/warehouse.h"
 #include "store/bundle.h"
@@ -81,6 +82,7 @@ int kernel_open(struct store *s, const struct vat_port *port, const struct kerne
     k->store = s;
     if (port != NULL) k->port = *port;
     k->sink = o->sink;
+    if (o->sink.slog != NULL) k->slog = slog_new();
     k->zygotes = kv_get(s, SPAN("zygote.enabled"), NULL);
     if (kv_get(s, SPAN("vatAdminRootKref"), &root)) {
         bool ok = kref_parse(root, &k->vat_admin_root);
@@ -90,12 +92,9 @@ int kernel_open(struct store *s, const struct vat_port *port, const struct kerne
     load_stats(k);
     load_terminated(k);
     if (o->devices != NULL) k->host = *o->devices;
-    if (port != NULL) {
-        warehouse_start(k);
-        if (devices_start(k, e) != 0) {
-            kernel_close(k);
-            return -1;
-        }
+    if (port != NULL && (warehouse_start(k, o->preload, e) != 0 || devices_start(k, e) != 0)) {
+        kernel_close(k);
+        return -1;
     }
     *out = k;
     return 0;
@@ -106,6 +105,7 @@ void kernel_close(struct kernel *k)
     if (k == NULL) return;
     warehouse_free(k);
     devices_stop(k);
+    slog_free(k->slog);
     kref_set_fini(&k->maybe_free);
     free(k->terminated);
     free(k);

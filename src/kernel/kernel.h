@@ -86,6 +86,17 @@ int kernel_genesis(struct store *s, const struct genesis *g, kref *result, struc
 
 /* -- running --------------------------------------------------------------------- */
 
+/* One line of the slog (kernel/slog.h): a JSON object without the members that take a clock.
+ * Whoever writes it adds `time` and `monotime` at the end, and behind them `seconds`, since
+ * the start of the same span, to an event that finishes one.  No span is open twice. */
+enum slog_span { SLOG_POINT = 0, SLOG_CRANK, SLOG_STARTUP, SLOG_REPLAY, SLOG_DELIVERY, SLOG_SYSCALL };
+enum { SLOG_SPANS = SLOG_SYSCALL + 1 };
+struct slog_event {
+    struct span json_text; /* good for this call */
+    enum slog_span span;   /* SLOG_POINT: of no duration */
+    bool finish;           /* it ends the span; otherwise it starts it */
+};
+
 /* What the kernel has to say while it runs; any may be NULL. */
 struct kernel_sink {
     void *self;
@@ -94,6 +105,7 @@ struct kernel_sink {
     void (*crank)(void *self, uint64_t number, struct span message, const char *crankhash,
                   const char *activityhash);         /* after each crank */
     void (*step)(void *self, const char *label);     /* crash tests: a labelled point passed */
+    void (*slog)(void *self, const struct slog_event *event);
 };
 
 struct device_host; /* kernel/devices.h */
@@ -102,12 +114,15 @@ struct kernel_options {
     size_t max_vats_online;  /* 0: 50 */
     const struct device_host *devices; /* the host's side of devices; NULL: it has none */
     struct kernel_sink sink;
+    /* Bring half of max_vats_online online at once, as upstream does, and not each vat when
+     * it is first needed.  Only the slog can tell the difference. */
+    bool preload;
 };
 
 /* `port` NULL: only to look (the functions under "looking", kernel_find of what exists);
  * the store may be read only.
  * fails EXIT_INCOMPATIBLE no kernel state in the store, or of another version; a device that
- *       is not built in. */
+ *       is not built in; with `preload`, what bringing a vat online can fail with. */
 int kernel_open(struct store *s, const struct vat_port *port, const struct kernel_options *o,
                 struct kernel **out, struct err *e) MUST_CHECK;
 void kernel_close(struct kernel *k);

@@ -5,6 +5,7 @@
 #include "kernel/meter.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
+#include "kernel/slog.h"
 #include "kernel/vats.h"
 #include "kernel/warehouse.h"
 #include "store/snapshot.h"
@@ -173,6 +174,8 @@ void vat_terminate(struct kernel *k, vat_id vat, bool reject, const struct capda
     bool critical = false;
     struct span why = marshal_describe(kernel_arena(k), info);
     kernel_note(k, "%s %s: %.*s", vat_id_text(vat).s, reject ? "failed" : "ended", SPAN_ARG(why));
+    slog_say(k, "log", "", "kernel terminating vat %s (failure=%s)", vat_id_text(vat).s,
+             reject ? "true" : "false");
     if (vat_is_alive(k, vat)) {
         critical = vat_options(k, vat).critical;
         if (vat_is_dynamic(k, vat)) unpin_root(k, vat);

@@ -15,6 +15,7 @@
 #include "store/kv.h"
 
 struct warehouse;
+struct slog;
 
 /* krefs in the order they were first added, each once (a JavaScript Set). */
 struct kref_set {
@@ -42,6 +43,7 @@ struct kernel {
     struct vat_port port;
     struct kernel_sink sink;
     struct warehouse *warehouse;
+    struct slog *slog;   /* NULL: nobody listens */
     struct device_host host;
     struct device **devices; /* in the order of their names */
     size_t device_count;

@@ -2,8 +2,10 @@
 
 #include "kernel/clist.h"
 #include "kernel/device.h"
+#include "kernel/gc.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
+#include "kernel/slog.h"
 #include "kernel/vats.h"
 
 /* How a syscall went; only refusals differ in what is told to people. */
@@ -19,6 +21,8 @@ struct call {
     struct jval vso;
     struct buf *result;
     const char *why; /* of a refusal, for people */
+    bool told;       /* the slog has it */
+    struct span kernel_result; /* for the slog; absent: the same as the vat's */
 };
 
 static enum outcome refuse(struct call *c, const char *why)
@@ -31,6 +35,92 @@ static enum outcome ok_null(struct call *c)
 {
     buf_puts(c->result, "[\"ok\",null]");
     return DONE;
+}
+
+/* -- the slog: a syscall in the kernel's names, once it is translated ------------------------- */
+
+/* Logs ["NAME",…] whose elements are in `b`. */
+static void tell(struct call *c, const char *name, struct buf *b)
+{
+    struct buf ksc = { 0 };
+    buf_printf(&ksc, "[\"%s\",", name);
+    buf_put(&ksc, buf_span(b));
+    buf_putc(&ksc, ']');
+    slog_syscall(c->k, c->vat, buf_span(&ksc), c->vso);
+    c->told = true;
+    buf_fini(&ksc);
+    buf_fini(b);
+}
+
+static void tell_send(struct call *c, kref target, const struct message *m)
+{
+    struct buf b = { 0 };
+    if (!slogging(c->k)) return;
+    buf_printf(&b, "\"%s\",", kref_text(target).s);
+    message_put(&b, m);
+    tell(c, "send", &b);
+}
+
+static void tell_exit(struct call *c, bool failure, const struct capdata *info)
+{
+    struct buf b = { 0 };
+    if (!slogging(c->k)) return;
+    buf_printf(&b, "\"%s\",%s,", vat_id_text(c->vat).s, failure ? "true" : "false");
+    capdata_put(&b, info);
+    tell(c, "exit", &b);
+}
+
+static void tell_subscribe(struct call *c, kref p)
+{
+    struct buf b = { 0 };
+    if (!slogging(c->k)) return;
+    buf_printf(&b, "\"%s\",\"%s\"", vat_id_text(c->vat).s, kref_text(p).s);
+    tell(c, "subscribe", &b);
+}
+
+/* A vatstore syscall with so many arguments, which need no translation. */
+static void tell_vatstore(struct call *c, const char *name, size_t args)
+{
+    struct buf b = { 0 };
+    if (!slogging(c->k)) return;
+    buf_printf(&b, "\"%s\"", vat_id_text(c->vat).s);
+    for (size_t i = 1; i <= args; i++) {
+        buf_putc(&b, ',');
+        json_put_value(&b, json_at(c->vso, i));
+    }
+    tell(c, name, &b);
+}
+
+static void tell_gc(struct call *c, const char *name, bool with_vat, const kref *krefs, size_t count)
+{
+    struct buf b = { 0 };
+    if (!slogging(c->k)) return;
+    if (with_vat) buf_printf(&b, "\"%s\",", vat_id_text(c->vat).s);
+    gc_put_krefs(&b, krefs, count);
+    tell(c, name, &b);
+}
+
+static void tell_invoke(struct call *c, kref device, struct span method, const struct capdata *args)
+{
+    struct buf b = { 0 };
+    if (!slogging(c->k)) return;
+    buf_printf(&b, "\"%s\",", kref_text(device).s);
+    json_put_string(&b, method);
+    buf_putc(&b, ',');
+    capdata_put(&b, args);
+    tell(c, "invoke", &b);
+}
+
+/* What callNow returned, in the kernel's names. */
+static void tell_answer(struct call *c, const struct capdata *answer)
+{
+    struct buf b = { 0 };
+    if (!slogging(c->k)) return;
+    buf_puts(&b, "[\"ok\",");
+    capdata_put(&b, answer);
+    buf_putc(&b, ']');
+    c->kernel_result = arena_copy(kernel_arena(c->k), buf_span(&b));
+    buf_fini(&b);
 }
 
 /* -- decoding ------------------------------------------------------------------------------- */
@@ -112,6 +202,7 @@ static enum outcome do_send(struct call *c)
         promise_clear_decider(k, out.result);
     }
     if (target.kind == KREF_DEVICE) return refuse(c, "cannot send to a device node");
+    tell_send(c, target, &out);
     stats_inc(&k->stats, STAT_SYSCALLS);
     stats_inc(&k->stats, STAT_SYSCALL_SEND);
     queue_send(k, target, &out);
@@ -128,6 +219,7 @@ static enum outcome do_exit(struct call *c)
     }
     struct capdata mapped;
     if (!map_data(c, &info, &mapped)) return REFUSED;
+    tell_exit(c, failure == JSON_TRUE, &mapped);
     stats_inc(&c->k->stats, STAT_SYSCALLS);
     stats_inc(&c->k->stats, STAT_SYSCALL_EXIT);
     c->k->fate.exiting = true;
@@ -145,6 +237,7 @@ static enum outcome do_subscribe(struct call *c)
     if (p.kind != KREF_PROMISE || promise_state(c->k, p) == PROMISE_UNKNOWN) {
         return refuse(c, "cannot subscribe to what is not a promise");
     }
+    tell_subscribe(c, p);
     stats_inc(&c->k->stats, STAT_SYSCALLS);
     stats_inc(&c->k->stats, STAT_SYSCALL_SUBSCRIBE);
     promise_subscribe(c->k, p, c->vat);
@@ -217,6 +310,21 @@ static bool may_resolve_all(struct call *c, const struct resolution *all, size_t
     return ok;
 }
 
+static void tell_resolve(struct call *c, const struct resolution *all, size_t count)
+{
+    struct buf b = { 0 };
+    if (!slogging(c->k)) return;
+    buf_printf(&b, "\"%s\",[", vat_id_text(c->vat).s);
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(&b, "%s[\"%s\",%s,", i > 0 ? "," : "", kref_text(all[i].promise).s,
+                   all[i].rejected ? "true" : "false");
+        capdata_put(&b, &all[i].data);
+        buf_putc(&b, ']');
+    }
+    buf_putc(&b, ']');
+    tell(c, "resolve", &b);
+}
+
 static enum outcome do_resolve(struct call *c)
 {
     struct kernel *k = c->k;
@@ -232,6 +340,7 @@ static enum outcome do_resolve(struct call *c)
         clist_to_vat(k, c->vat, all[i].promise);
         clist_delete(k, c->vat, all[i].promise);
     }
+    tell_resolve(c, all, count);
     stats_inc(&k->stats, STAT_SYSCALLS);
     stats_inc(&k->stats, STAT_SYSCALL_RESOLVE);
     for (size_t i = 0; i < count; i++) {
@@ -268,6 +377,7 @@ static enum outcome do_vatstore_get(struct call *c)
 {
     struct span key, value = SPAN_NONE;
     if (!vatstore_key(c, &key)) return REFUSED;
+    tell_vatstore(c, "vatstoreGet", 1);
     stats_inc(&c->k->stats, STAT_SYSCALLS);
     stats_inc(&c->k->stats, STAT_SYSCALL_VATSTORE_GET);
     kv_get(c->k->store, key, &value);
@@ -280,6 +390,7 @@ static enum outcome do_vatstore_set(struct call *c)
     struct span key, value;
     if (!vatstore_key(c, &key)) return REFUSED;
     if (!string_arg(c, 2, &value)) return refuse(c, "malformed vatstore value");
+    tell_vatstore(c, "vatstoreSet", 2);
     stats_inc(&c->k->stats, STAT_SYSCALLS);
     stats_inc(&c->k->stats, STAT_SYSCALL_VATSTORE_SET);
     kv_set(c->k->store, key, wtf8_to_utf8(kernel_arena(c->k), value));
@@ -290,6 +401,7 @@ static enum outcome do_vatstore_next_key(struct call *c)
 {
     struct span key, prefix = key_vat(c->k, c->vat, "vs.");
     if (!vatstore_key(c, &key)) return REFUSED;
+    tell_vatstore(c, "vatstoreGetNextKey", 1);
     stats_inc(&c->k->stats, STAT_SYSCALLS);
     stats_inc(&c->k->stats, STAT_SYSCALL_VATSTORE_GET_NEXT_KEY);
     bool found = state_next_key(c->k, prefix, &key);
@@ -301,6 +413,7 @@ static enum outcome do_vatstore_delete(struct call *c)
 {
     struct span key;
     if (!vatstore_key(c, &key)) return REFUSED;
+    tell_vatstore(c, "vatstoreDelete", 1);
     stats_inc(&c->k->stats, STAT_SYSCALLS);
     stats_inc(&c->k->stats, STAT_SYSCALL_VATSTORE_DELETE);
     kv_delete(c->k->store, key);
@@ -311,6 +424,11 @@ static enum outcome do_vatstore_delete(struct call *c)
 
 /* What each of the four GC syscalls does to one object. */
 enum gc_call { DROP_IMPORT, RETIRE_IMPORT, RETIRE_EXPORT, ABANDON_EXPORT };
+
+static const char *const gc_call_names[] = { [DROP_IMPORT] = "dropImports",
+                                             [RETIRE_IMPORT] = "retireImports",
+                                             [RETIRE_EXPORT] = "retireExports",
+                                             [ABANDON_EXPORT] = "abandonExports" };
 
 static bool gc_one(struct call *c, enum gc_call what, struct span name, kref *out)
 {
@@ -347,6 +465,7 @@ static enum outcome do_gc(struct call *c, enum gc_call what)
             return REFUSED;
         }
     }
+    tell_gc(c, gc_call_names[what], what == ABANDON_EXPORT, krefs, count);
     if (what == RETIRE_EXPORT) object_retire(k, krefs, count);
     for (size_t i = 0; what == ABANDON_EXPORT && i < count; i++) {
         vat_id owner;
@@ -380,6 +499,7 @@ static enum outcome do_call_now(struct call *c)
     }
     struct capdata mapped, answer;
     if (!map_data(c, &args, &mapped)) return REFUSED;
+    tell_invoke(c, device, method, &mapped);
     stats_inc(&k->stats, STAT_SYSCALLS);
     stats_inc(&k->stats, STAT_SYSCALL_CALL_NOW);
     struct span problem = device_invoke(k, device, method, &mapped, &answer);
@@ -389,6 +509,7 @@ static enum outcome do_call_now(struct call *c)
         buf_putc(c->result, ']');
         return DONE;
     }
+    tell_answer(c, &answer);
     struct vat_capdata mine = { .body = answer.body, .count = answer.count };
     mine.slots = ARENA_ARRAY(kernel_arena(k), struct span, answer.count + 1);
     for (size_t i = 0; i < answer.count; i++) {
@@ -426,19 +547,40 @@ static const struct {
     { "abandonExports", do_abandon_exports },
 };
 
-void syscall_refuse(struct kernel *k, vat_id vat, const char *why, struct buf *result)
+static void doom(struct call *c)
 {
     static const struct span problem = { "syscall translation error: prepare to die", 41 };
-    kernel_note(k, "%s made a fatal syscall: %s", vat_id_text(vat).s, why);
+    struct kernel *k = c->k;
+    kernel_note(k, "%s made a fatal syscall: %s", vat_id_text(c->vat).s, c->why);
+    slog_say(k, "log", ",{}", "error during syscall translation:"); /* {}: an Error as JSON */
     k->fate.illegal = true;
     marshal_error(kernel_arena(k), problem, &k->fate.illegal_info);
-    buf_printf(result, "[\"error\",\"%s\"]", problem.p);
+    buf_printf(c->result, "[\"error\",\"%s\"]", problem.p);
+    if (!c->told) slog_syscall(k, c->vat, SPAN_NONE, c->vso);
+}
+
+/* `from`: where this syscall's result begins. */
+static void tell_result(const struct call *c, size_t from)
+{
+    struct span result = span_from(buf_span(c->result), from);
+    slog_syscall_result(c->k, c->vat, c->kernel_result.p == NULL ? result : c->kernel_result, result);
+}
+
+void syscall_refuse(struct kernel *k, vat_id vat, struct jval vso, const char *why,
+                    struct buf *result)
+{
+    struct call c = { .k = k, .vat = vat, .vso = vso, .result = result, .why = why };
+    size_t from = result->n;
+    doom(&c);
+    tell_result(&c, from);
 }
 
 void syscall_handle(struct kernel *k, vat_id vat, struct jval vso, struct buf *result)
 {
-    struct call c = { k, vat, vso, result, "an unknown syscall" };
+    struct call c = { .k = k, .vat = vat, .vso = vso, .result = result,
+                      .why = "an unknown syscall" };
     enum outcome outcome = REFUSED;
+    size_t from = result->n;
     kernel_step_label(k, "syscall");
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
         if (json_is(json_at(vso, 0), calls[i].name)) {
@@ -446,5 +588,6 @@ void syscall_handle(struct kernel *k, vat_id vat, struct jval vso, struct buf *r
             break;
         }
     }
-    if (outcome != DONE) syscall_refuse(k, vat, c.why, result);
+    if (outcome != DONE) doom(&c);
+    tell_result(&c, from);
 }

@@ -18,5 +18,6 @@
  * Fatal ones also mark k->fate. */
 void syscall_handle(struct kernel *k, vat_id vat, struct jval vso, struct buf *result);
 
-/* Refuse a syscall, fatally, for a reason that people are told. */
-void syscall_refuse(struct kernel *k, vat_id vat, const char *why, struct buf *result);
+/* Refuse a syscall, fatally, for a reason that people are told.  `vso` may be absent. */
+void syscall_refuse(struct kernel *k, vat_id vat, struct jval vso, const char *why,
+                    struct buf *result);

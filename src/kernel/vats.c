@@ -283,6 +283,11 @@ struct span vat_bundle_id(struct kernel *k, vat_id vat)
     return json_str(json_get(v, "bundleID"), kernel_arena(k));
 }
 
+struct span vat_own_bundle(struct kernel *k, vat_id vat)
+{
+    return json_raw(json_get(state_json(k, key_vat(k, vat, "source")), "bundle"));
+}
+
 void vat_set_parameters(struct kernel *k, vat_id vat, const struct capdata *parameters)
 {
     struct span key = key_vat(k, vat, "vatParameters");

@@ -49,6 +49,8 @@ void vat_set_source(struct kernel *k, vat_id vat, struct span source, const stru
 struct span vat_options_text(struct kernel *k, const struct vat_options *o);
 struct vat_options vat_options(struct kernel *k, vat_id vat);
 struct span vat_bundle_id(struct kernel *k, vat_id vat); /* SPAN_NONE: it has the bundle itself */
+/* JSON of the bundle a vat without bundle_id was created from. */
+struct span vat_own_bundle(struct kernel *k, vat_id vat);
 struct span vat_source_text(struct kernel *k, struct span bundle_id);
 void vat_set_parameters(struct kernel *k, vat_id vat, const struct capdata *parameters);
 

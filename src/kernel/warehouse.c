@@ -5,36 +5,37 @@
 #include "base/xalloc.h"
 #include "kernel/comms.h"
 #include "kernel/delivery.h"
-#include "kernel/syscall.h"
+#include "kernel/slog.h"
 #include "kernel/vats.h"
-#include "store/bundle.h"
 #include "store/snapshot.h"
 #include "store/transcript.h"
 
-/* Vats with a machine, least recently used first. */
+/* A vat that is online.  One whose snapshot was just saved rests: it is to go on from that
+ * snapshot, but its machine starts only when it is needed. */
 struct online {
     vat_id vat;
-    struct vat_machine *machine;
+    struct vat_machine *machine; /* NULL: resting */
+    uint64_t snapshot_bytes;     /* raw size of the snapshot it came from; 0: of none */
 };
 
 struct warehouse {
     size_t max;
     size_t count;
-    struct online *online; /* `max` + 1 places */
+    struct online *online; /* `max` places, least recently used first */
 };
 
 struct warehouse *warehouse_new(size_t max_online)
 {
     struct warehouse *w = xcalloc(1, sizeof *w);
     w->max = max_online == 0 ? 50 : max_online;
-    w->online = xcalloc(w->max + 1, sizeof *w->online);
+    w->online = xcalloc(w->max, sizeof *w->online);
     return w;
 }
 
 static void remove_at(struct kernel *k, size_t at)
 {
     struct warehouse *w = k->warehouse;
-    k->port.stop(k->port.self, w->online[at].machine);
+    if (w->online[at].machine != NULL) k->port.stop(k->port.self, w->online[at].machine);
     w->count--;
     memmove(w->online + at, w->online + at + 1, (w->count - at) * sizeof *w->online);
 }
@@ -80,13 +81,6 @@ static void make_newest(struct warehouse *w, size_t at)
     struct online o = w->online[at];
     memmove(w->online + at, w->online + at + 1, (w->count - 1 - at) * sizeof *w->online);
     w->online[w->count - 1] = o;
-}
-
-static void admit(struct kernel *k, vat_id vat, struct vat_machine *machine)
-{
-    struct warehouse *w = k->warehouse;
-    w->online[w->count++] = (struct online){ vat, machine };
-    if (w->count > w->max) remove_at(k, 0);
 }
 
 /* -- transcript items ------------------------------------------------------------------------ */
@@ -142,314 +136,139 @@ void warehouse_new_incarnation(struct kernel *k, vat_id vat)
     transcript_rollover_incarnation(k->store, span_of_vat(k, vat));
 }
 
-void warehouse_start(struct kernel *k)
-{
-    struct span key = SPAN_NONE, name;
-    vat_id vat;
-    size_t n = 0, preload = (k->warehouse->max + 1) / 2;
-    for (; n < preload && vats_next_static(k, &key, &name, &vat); n++) {
-        struct transcript_bounds t = bounds_of(k, vat);
-        if (t.start == t.end && !vat_options(k, vat).local) add_initialize_worker(k, vat);
-    }
-}
+/* -- bringing a vat online ------------------------------------------------------------------- */
 
-/* -- what a machine says ---------------------------------------------------------------------- */
-
-/* One delivery under way, live or replayed. */
-struct session {
-    struct kernel *k;
-    vat_id vat;
-    struct buf calls;       /* live: the syscalls so far, as transcripts keep them */
-    struct jval recorded;   /* replay: the item's syscalls */
-    size_t made;
-    uint64_t position;      /* replay: of the item */
-    bool replaying;
+/* A span being replayed: items come one at a time, whatever its length. */
+struct replaying {
+    struct session *s;
+    struct vat_machine *m;
+    uint64_t start, next; /* next: the position that must come now */
+    struct err *e;
+    bool failed;
 };
 
-/* What one delivery may add to its transcript item; SQLite takes no row beyond 10^9 bytes,
- * and nothing but this limits a vat that reads large values again and again. */
-enum { CALLS_BYTES_MAX = 256 << 20 };
-
-static int live_syscall(struct session *s, struct jval vso, struct buf *reply)
+/* The first item, initialize-worker or load-snapshot, is the start of the machine. */
+static int check_first(struct session *s, uint64_t position, struct span item, struct err *e)
 {
-    if (s->made++ > 0) buf_putc(&s->calls, ',');
-    size_t from = reply->n;
-    if (s->calls.n > CALLS_BYTES_MAX) {
-        syscall_refuse(s->k, s->vat, "its delivery makes too many, or too large ones", reply);
-        return 0;
-    }
-    syscall_handle(s->k, s->vat, vso, reply);
-    buf_puts(&s->calls, "{\"s\":");
-    json_put_value(&s->calls, vso);
-    buf_puts(&s->calls, ",\"r\":");
-    buf_put(&s->calls, span_from(buf_span(reply), from));
-    buf_putc(&s->calls, '}');
-    return 0;
-}
-
-static int replay_syscall(struct session *s, struct jval vso, struct buf *reply, struct err *e)
-{
-    struct jval expected = json_at(s->recorded, s->made);
-    struct buf now = { 0 };
-    json_put_value(&now, vso);
-    struct span then = json_raw(json_get(expected, "s"));
-    bool same = span_eq(buf_span(&now), then);
-    if (same) {
-        buf_put(reply, json_raw(json_get(expected, "r")));
-    } else {
-        err_set(e, EXIT_INTEGRITY,
-                "replay of %s diverged at transcript position %llu, syscall %zu: recorded "
-                "%.200s, now %.200s", vat_id_text(s->vat).s, (unsigned long long)s->position,
-                s->made, then.p == NULL ? "none" : arena_copy(kernel_arena(s->k), then).p,
-                arena_copy(kernel_arena(s->k), buf_span(&now)).p);
-    }
-    s->made++;
-    buf_fini(&now);
-    return same ? 0 : -1;
-}
-
-static void console(struct session *s, struct jval message)
-{
-    struct kernel *k = s->k;
-    if (k->sink.console == NULL || s->replaying) return;
-    struct buf line = { 0 };
-    for (size_t i = 3; i < json_len(message); i++) {
-        if (i > 3) buf_putc(&line, ' ');
-        struct span text = json_str(json_at(message, i), kernel_arena(k));
-        buf_put(&line, text.p != NULL ? text : json_raw(json_at(message, i)));
-    }
-    k->sink.console(k->sink.self, s->vat, json_str(json_at(message, 2), kernel_arena(k)),
-                    buf_span(&line));
-    buf_fini(&line);
-}
-
-static int upcall(void *ctx, struct span text, struct buf *reply, struct err *e)
-{
-    struct session *s = ctx;
     struct jval v;
-    if (json_parse(kernel_arena(s->k), arena_copy(kernel_arena(s->k), text), &v, e) != 0) {
-        if (!s->replaying && e->exit == EXIT_POLICY) { /* JSON, but nested too deeply: the vat's fault */
-            syscall_refuse(s->k, s->vat, e->text, reply);
-            return 0;
-        }
-        return err_while(e, "the worker of %s sent what is not JSON", vat_id_text(s->vat).s);
+    if (json_parse(s->arena, item, &v, e) == 0) {
+        struct jval type = json_at(json_get(v, "d"), 0);
+        if (json_is(type, "initialize-worker") || json_is(type, "load-snapshot")) return 0;
     }
-    struct jval kind = json_at(v, 0);
-    if (json_is(kind, "syscall")) {
-        return s->replaying ? replay_syscall(s, json_at(v, 1), reply, e)
-                            : live_syscall(s, json_at(v, 1), reply);
-    }
-    if (json_is(kind, "sourcedConsole")) {
-        console(s, v);
-        buf_puts(reply, "[\"ok\"]");
-        return 0;
-    }
-    if (json_is(kind, "testLog")) {
-        buf_puts(reply, "[\"OK\"]");
-        return 0;
-    }
-    return err_set(e, EXIT_FAILED, "the worker of %s sent an unknown kind of message",
-                   vat_id_text(s->vat).s);
+    return err_set(e, EXIT_INTEGRITY, "the transcript of %s does not start with "
+                   "initialize-worker or load-snapshot at position %llu", vat_id_text(s->vat).s,
+                   (unsigned long long)position);
 }
 
-/* Send a tagged command; the reply must be an array. */
-static int command(struct session *s, struct vat_machine *m, struct span text,
-                   struct vat_reply *raw, struct jval *reply, struct err *e)
+static bool replay_one(void *ctx, uint64_t position, struct span item)
 {
-    struct kernel *k = s->k;
-    if (k->port.command(k->port.self, m, text, upcall, s, kernel_arena(k), raw, e) != 0) return -1;
-    if (raw->outcome != VAT_REPLIED) return 0;
-    if (json_parse(kernel_arena(k), raw->text, reply, e) != 0 || json_type(*reply) != JSON_ARRAY) {
-        return err_set(e, EXIT_FAILED, "the worker of %s replied with what is not a JSON array",
-                       vat_id_text(s->vat).s);
+    struct replaying *r = ctx;
+    if (position != r->next) return false; /* a gap: told of by who called */
+    struct span text = arena_copy(r->s->arena, item);
+    int failed = position == r->start ? check_first(r->s, position, text, r->e)
+                                      : session_replay(r->s, r->m, position, text, r->e);
+    arena_reset(r->s->arena);
+    r->failed = failed != 0;
+    r->next++;
+    return !r->failed;
+}
+
+static int replay(struct kernel *k, vat_id vat, struct vat_machine *m, struct transcript_bounds t,
+                  struct err *e)
+{
+    struct arena a;
+    arena_init(&a);
+    struct session s = { .k = k, .port = &k->port, .vat = vat, .arena = &a, .replaying = true };
+    struct replaying r = { &s, m, t.start, t.start, e, false };
+    transcript_read(k->store, span_of_vat(k, vat), t.start, t.end, replay_one, &r);
+    if (!r.failed && r.next != t.end) {
+        r.failed = true;
+        err_set(e, EXIT_INTEGRITY, "the transcript of %s lacks the item at position %llu",
+                vat_id_text(vat).s, (unsigned long long)r.next);
     }
-    return 0;
+    arena_fini(&a);
+    return r.failed ? -1 : 0;
 }
 
-static int send_delivery(struct session *s, struct vat_machine *m, struct span delivery,
-                         struct delivered *out, struct err *e)
+static int start_machine(struct kernel *k, vat_id vat, const struct snapshot_info *snapshot,
+                         struct vat_machine **out, struct err *e)
 {
-    static const char *const faults[] = { [VAT_TOO_MUCH_COMPUTATION] = "Compute meter exceeded",
-                                          [VAT_STACK_OVERFLOW] = "Stack meter exceeded",
-                                          [VAT_OUT_OF_MEMORY] = "Allocate meter exceeded" };
-    struct buf b = { 0 };
-    buf_puts(&b, "[\"deliver\",");
-    buf_put(&b, delivery);
-    buf_putc(&b, ']');
-    struct vat_reply raw = { 0 };
-    struct jval reply = { 0 };
-    int failed = command(s, m, buf_span(&b), &raw, &reply, e);
-    buf_fini(&b);
-    if (failed != 0) return -1;
-    *out = (struct delivered){ .ok = true };
-    if (raw.outcome != VAT_REPLIED) {
-        *out = (struct delivered){ .problem = span_of(faults[raw.outcome]) };
-        return 0;
-    }
-    out->metered = raw.meter.p != NULL;
-    out->computrons = raw.computrons;
-    if (json_is(json_at(reply, 0), "ok")) return 0;
-    out->ok = false;
-    out->problem = json_str(json_at(reply, 1), kernel_arena(s->k));
-    if (!json_is(json_at(reply, 0), "error") || out->problem.p == NULL) {
-        return err_set(e, EXIT_FAILED, "the worker of %s replied neither ok nor error",
-                       vat_id_text(s->vat).s);
-    }
-    return 0;
+    struct session s = { .k = k, .port = &k->port, .vat = vat, .arena = kernel_arena(k),
+                         .replaying = true };
+    struct session_start from = {
+        .snapshot = snapshot == NULL ? NULL : snapshot->hash,
+        .shared = snapshot != NULL && k->zygotes && snapshot_users(k->store, snapshot->hash) > 1,
+        .boot = vat_options(k, vat).boot,
+        .bundle_id = vat_bundle_id(k, vat),
+    };
+    return session_start(&s, &from, out, e);
 }
 
-/* -- bringing a vat online ------------------------------------------------------------------------ */
-
-static int source_bundle(void *self, struct span id, struct buf *json_text, struct err *e)
-{
-    struct kernel *k = self;
-    return bundle_get(k->store, id, json_text, e);
-}
-
-static int source_snapshot(void *self, const char *hash,
-                           int (*sink)(void *ctx, struct span bytes, struct err *e), void *ctx,
-                           struct err *e)
-{
-    struct kernel *k = self;
-    return snapshot_read(k->store, hash, sink, ctx, e);
-}
-
-/* The code: an installed bundle, or the one the vat was created from. */
-static int vat_bundle(struct kernel *k, vat_id vat, struct buf *text, struct err *e)
-{
-    struct span id = vat_bundle_id(k, vat);
-    if (id.p != NULL) return bundle_get(k->store, id, text, e);
-    buf_put(text, json_raw(json_get(state_json(k, key_vat(k, vat, "source")), "bundle")));
-    return 0;
-}
-
-static int set_bundle(struct session *s, struct vat_machine *m, const struct vat_options *o,
-                      struct err *e)
-{
-    struct kernel *k = s->k;
-    struct buf bundle = { 0 }, b = { 0 };
-    if (vat_bundle(k, s->vat, &bundle, e) != 0) return -1;
-    buf_printf(&b, "[\"setBundle\",\"%s\",", vat_id_text(s->vat).s);
-    buf_put(&b, buf_span(&bundle));
-    buf_printf(&b, ",{\"enableDisavow\":%s,\"relaxDurabilityRules\":%s}]",
-               o->enable_disavow ? "true" : "false",
-               state_has(k, SPAN("kernel.relaxDurabilityRules")) ? "true" : "false");
-    struct vat_reply raw = { 0 };
-    struct jval reply = { 0 };
-    int failed = command(s, m, buf_span(&b), &raw, &reply, e);
-    buf_fini(&bundle);
-    buf_fini(&b);
-    if (failed != 0) return -1;
-    if (raw.outcome == VAT_REPLIED && json_is(json_at(reply, 0), "dispatchReady")) return 0;
-    struct arena *a = kernel_arena(k);
-    struct buf name = { 0 }, message = { 0 };
-    json_put_string(&name, json_str(json_at(reply, 1), a));
-    json_put_string(&message, json_str(json_at(reply, 2), a));
-    err_set(e, EXIT_VAT, "setBundle failed: %.*s: %.*s", SPAN_ARG(buf_span(&name)),
-            SPAN_ARG(buf_span(&message)));
-    buf_fini(&name);
-    buf_fini(&message);
-    return -1;
-}
-
-/* Reading a span visits rows of the database; deliveries write to it.  So collect first. */
-struct items {
-    struct kernel *k;
-    struct strings of;
-    size_t room;
-};
-
-static bool collect(void *ctx, uint64_t position, struct span item)
-{
-    struct items *items = ctx;
-    (void)position;
-    if (items->of.count == items->room) return false;
-    items->of.items[items->of.count++] = arena_copy(kernel_arena(items->k), item);
-    return true;
-}
-
-static int replay_item(struct session *s, struct vat_machine *m, struct span text, struct err *e)
-{
-    struct jval item;
-    if (json_parse(kernel_arena(s->k), text, &item, e) != 0) {
-        return err_while(e, "transcript of %s, position %llu", vat_id_text(s->vat).s,
-                         (unsigned long long)s->position);
-    }
-    s->recorded = json_get(item, "sc");
-    s->made = 0;
-    struct delivered d;
-    if (send_delivery(s, m, json_raw(json_get(item, "d")), &d, e) != 0) return -1;
-    if (!d.ok && json_is(json_get(json_get(item, "r"), "status"), "ok")) {
-        return err_set(e, EXIT_INTEGRITY,
-                       "replay of %s diverged at transcript position %llu: recorded ok, now failed: "
-                       "%.*s", vat_id_text(s->vat).s, (unsigned long long)s->position,
-                       SPAN_ARG(d.problem));
-    }
-    if (s->made == json_len(s->recorded)) return 0;
-    return err_set(e, EXIT_INTEGRITY,
-                   "replay of %s diverged at transcript position %llu: %zu syscalls recorded, "
-                   "%zu made now", vat_id_text(s->vat).s, (unsigned long long)s->position,
-                   json_len(s->recorded), s->made);
-}
-
-/* The span starts with initialize-worker or load-snapshot, which start() already did. */
-static int replay(struct session *s, struct vat_machine *m, struct err *e)
-{
-    struct kernel *k = s->k;
-    struct transcript_bounds t = bounds_of(k, s->vat);
-    struct items items = { .k = k, .room = (size_t)(t.end - t.start) };
-    items.of.items = ARENA_ARRAY(kernel_arena(k), struct span, items.room + 1);
-    transcript_read(k->store, span_of_vat(k, s->vat), t.start, t.end, collect, &items);
-    if (items.of.count != items.room) {
-        return err_set(e, EXIT_INTEGRITY, "transcript items of %s are missing", vat_id_text(s->vat).s);
-    }
-    for (size_t i = 1; i < items.of.count; i++) {
-        s->position = t.start + i;
-        if (replay_item(s, m, items.of.items[i], e) != 0) return -1;
-    }
-    return 0;
-}
-
-static int bring_online(struct kernel *k, vat_id vat, struct vat_machine **out, struct err *e)
+/* `resting`: the slog was told already how the machine goes on. */
+static int bring_online(struct kernel *k, vat_id vat, bool resting, struct online *out, struct err *e)
 {
     struct transcript_bounds t = bounds_of(k, vat);
-    if (t.start == t.end) add_initialize_worker(k, vat);
-    struct vat_options o = vat_options(k, vat);
-    struct snapshot_info snapshot;
-    bool has_snapshot = snapshot_info(k->store, span_of_vat(k, vat), &snapshot);
-    struct vat_source source = { k, source_bundle, source_snapshot };
-    struct vat_start from = { .vat = vat, .name = o.name, .metered = o.meter_id.p != NULL,
-                              .snapshot = has_snapshot ? snapshot.hash : NULL,
-                              .shared = has_snapshot && k->zygotes &&
-                                        snapshot_users(k->store, snapshot.hash) > 1,
-                              .boot = o.boot.items, .boot_count = o.boot.count,
-                              .source = &source };
+    if (t.start == t.end) {
+        add_initialize_worker(k, vat);
+        t = bounds_of(k, vat);
+    }
+    struct snapshot_info info, *snapshot = NULL;
+    if (snapshot_info(k->store, span_of_vat(k, vat), &info)) snapshot = &info;
+    bool quiet = resting && t.end - t.start == 1;
+    bool startup = !quiet && slog_vat(k, vat, true);
+    if (startup) slog_startup(k, vat, false);
+    if (snapshot != NULL && !quiet) slog_snapshot_load(k, vat, snapshot, false);
     struct vat_machine *m;
-    if (k->port.start(k->port.self, &from, &m, e) != 0) return -1;
-    struct session s = { .k = k, .vat = vat, .replaying = true };
-    if ((!has_snapshot && set_bundle(&s, m, &o, e) != 0) || replay(&s, m, e) != 0) {
+    if (start_machine(k, vat, snapshot, &m, e) != 0) return -1;
+    if (startup) slog_startup(k, vat, true);
+    if (!quiet) slog_replay(k, vat, t.end - t.start, false);
+    if (replay(k, vat, m, t, e) != 0) {
         k->port.stop(k->port.self, m);
         return -1;
     }
-    *out = m;
+    if (!quiet) slog_replay(k, vat, 0, true);
+    *out = (struct online){ vat, m, snapshot == NULL ? 0 : snapshot->raw_bytes };
     return 0;
 }
 
 static int online(struct kernel *k, vat_id vat, struct vat_machine **out, struct err *e)
 {
+    struct warehouse *w = k->warehouse;
     size_t at;
-    if (find(k->warehouse, vat, &at)) {
-        *out = k->warehouse->online[at].machine;
-        make_newest(k->warehouse, at);
+    bool listed = find(w, vat, &at);
+    if (listed && w->online[at].machine != NULL) {
+        *out = w->online[at].machine;
+        make_newest(w, at);
         return 0;
     }
-    if (bring_online(k, vat, out, e) != 0) {
+    struct online o;
+    if (listed) remove_at(k, at);
+    else if (w->count == w->max) remove_at(k, 0);
+    if (bring_online(k, vat, listed, &o, e) != 0) {
         /* EXIT_VAT: what the vat is told when its creation fails; upstream's words alone. */
         return e->exit == EXIT_VAT ? -1 : err_while(e, "bringing %s online", vat_id_text(vat).s);
     }
-    admit(k, vat, *out);
+    w->online[w->count++] = o;
+    *out = o.machine;
     kernel_step_label(k, "vat online");
     return 0;
+}
+
+/* A vat that runs in the kernel's process has no machine, but takes a place as if it had. */
+static void local_online(struct kernel *k, vat_id vat)
+{
+    struct warehouse *w = k->warehouse;
+    size_t at;
+    if (find(w, vat, &at)) {
+        make_newest(w, at);
+        return;
+    }
+    if (w->count == w->max) remove_at(k, 0);
+    w->online[w->count++] = (struct online){ .vat = vat };
+    if (slog_vat(k, vat, true)) {
+        slog_startup(k, vat, false);
+        slog_startup(k, vat, true);
+    }
 }
 
 int warehouse_ensure(struct kernel *k, vat_id vat, struct err *e)
@@ -458,36 +277,59 @@ int warehouse_ensure(struct kernel *k, vat_id vat, struct err *e)
     return online(k, vat, &m, e);
 }
 
+static int start_one(struct kernel *k, vat_id vat, bool preload, struct err *e)
+{
+    if (vat_options(k, vat).local) {
+        local_online(k, vat);
+        return 0;
+    }
+    if (preload) return warehouse_ensure(k, vat, e);
+    struct transcript_bounds t = bounds_of(k, vat);
+    if (t.start == t.end) add_initialize_worker(k, vat);
+    slog_vat(k, vat, false);
+    return 0;
+}
+
+int warehouse_start(struct kernel *k, bool preload, struct err *e)
+{
+    struct span key = SPAN_NONE, name;
+    vat_id vat, *dynamic;
+    size_t n = 0, max = (k->warehouse->max + 1) / 2, count = vats_dynamic(k, &dynamic);
+    for (; n < max && vats_next_static(k, &key, &name, &vat); n++) {
+        if (start_one(k, vat, preload, e) != 0) return -1;
+    }
+    for (size_t i = 0; i < count && n < max; i++, n++) {
+        if (start_one(k, dynamic[i], preload, e) != 0) return -1;
+    }
+    return 0;
+}
+
 /* -- delivering --------------------------------------------------------------------------------------- */
 
 int warehouse_deliver(struct kernel *k, vat_id vat, struct span delivery, struct delivered *out,
                       struct err *e)
 {
     struct vat_machine *m;
+    slog_mention(k, vat);
     if (warehouse_machine(k, vat) == NULL && vat_options(k, vat).local) {
         if (comms_check(k, vat, e) != 0) return -1;
+        local_online(k, vat);
         comms_deliver(k, vat, delivery, out);
         return 0;
     }
     if (online(k, vat, &m, e) != 0) return -1;
-    struct session s = { .k = k, .vat = vat };
+    struct session s = { .k = k, .port = &k->port, .vat = vat, .arena = kernel_arena(k),
+                         .position = bounds_of(k, vat).end };
     struct delivered d;
     k->speaking = vat;
-    int failed = send_delivery(&s, m, delivery, &d, e);
+    int failed = session_deliver(&s, m, delivery, &d, e);
     k->speaking = (vat_id){ 0 };
     if (failed != 0) {
         buf_fini(&s.calls);
         warehouse_stop(k, vat);
         return err_while(e, "delivering to %s", vat_id_text(vat).s);
     }
-    struct span result = SPAN("{\"status\":\"error\"}");
-    if (d.ok) {
-        result = !d.metered ? SPAN("{\"status\":\"ok\"}")
-                            : arena_printf(kernel_arena(k),
-                                           "{\"status\":\"ok\",\"metering\":{\"computrons\":%llu}}",
-                                           (unsigned long long)d.computrons);
-    }
-    add_item(k, vat, delivery, buf_span(&s.calls), result);
+    add_item(k, vat, delivery, buf_span(&s.calls), session_result(kernel_arena(k), &d));
     buf_fini(&s.calls);
     if (span_eq(delivery, delivery_bring_out_your_dead())) vat_clear_dirt(k, vat);
     *out = d;
@@ -516,6 +358,21 @@ static bool is_due(struct kernel *k, vat_id vat, uint64_t min)
     return entries >= (min > 0 ? min : state_need_u64(k, SPAN("kernel.snapshotInterval")));
 }
 
+/* Go on from the snapshot just saved: a reloaded heap is laid out differently, and later
+ * snapshots must be those of a machine that was reloaded. */
+static void rest(struct kernel *k, vat_id vat, const struct snapshot_info *info)
+{
+    size_t at;
+    bool found = find(k->warehouse, vat, &at);
+    INVARIANT(found);
+    struct online *o = &k->warehouse->online[at];
+    slog_snapshot_save(k, vat, info, o->snapshot_bytes);
+    k->port.stop(k->port.self, o->machine);
+    o->machine = NULL;
+    o->snapshot_bytes = info->raw_bytes;
+    slog_snapshot_load(k, vat, info, true);
+}
+
 static int save(struct kernel *k, vat_id vat, struct err *e)
 {
     struct vat_machine *m;
@@ -531,14 +388,12 @@ static int save(struct kernel *k, vat_id vat, struct err *e)
     kernel_step_label(k, "snapshot written");
     struct snapshot_info info;
     snapshot_finish(w, name, position, &info);
+    rest(k, vat, &info);
     add_item(k, vat, SPAN("[\"save-snapshot\"]"), SPAN(""),
              arena_printf(kernel_arena(k), "{\"status\":\"ok\",\"snapshotID\":\"%s\"}", info.hash));
     transcript_rollover(k->store, name);
     add_item(k, vat, arena_printf(kernel_arena(k), "[\"load-snapshot\",{\"snapshotID\":\"%s\"}]", info.hash),
              SPAN(""), SPAN("{\"status\":\"ok\"}"));
-    /* Go on from the snapshot: a reloaded heap is laid out differently, and later
-     * snapshots must be those of a machine that was. */
-    warehouse_stop(k, vat);
     kernel_step_label(k, "snapshot saved");
     return 0;
 }

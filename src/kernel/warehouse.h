@@ -2,28 +2,24 @@
  *
  * A vat comes online from its heap snapshot in use, or from nothing, and its transcript
  * since then is replayed: each syscall must be the recorded one.  At most `max` vats are
- * online; the least recently used goes first.  When a span has grown long enough a vat
+ * online; the least recently used goes first, before another starts.  When a span has grown long enough a vat
  * brings out its dead, a snapshot is saved, and the machine is started anew from it
  * (upstream's restartWorkerOnSnapshot; snapshot bytes depend on it).
  * (Upstream: vat-warehouse.js, manager-subprocess-xsnap.js.)
  */
 #pragma once
 
-#include "kernel/state.h"
+#include "kernel/session.h"
 
 struct warehouse *warehouse_new(size_t max_online);
 void warehouse_free(struct kernel *k);
 
-/* Record initialize-worker for static vats that never ran, as upstream's preload does.
- * Machines are started when they are first needed. */
-void warehouse_start(struct kernel *k);
-
-struct delivered {
-    bool ok;
-    struct span problem; /* if not ok */
-    bool metered;        /* a meter report came */
-    uint64_t computrons;
-};
+/* Half of `max` vats, static ones by name and then dynamic ones, are brought online at once
+ * if `preload`, as upstream does.  If not, machines are started when they are first needed:
+ * all that is done is what the store must show of it (initialize-worker in the transcripts
+ * of vats that never ran), and who the vats are is logged.
+ * fails  as warehouse_ensure. */
+int warehouse_start(struct kernel *k, bool preload, struct err *e) MUST_CHECK;
 
 /* Deliver to a vat, starting its machine if need be; append to its transcript.
  * fails  the world's fault (EXIT_INTEGRITY: the replay diverged); EXIT_VAT: the vat's code

@@ -606,10 +606,10 @@ TEST(a_replay_that_diverges_is_an_integrity_error_naming_both_syscalls)
           "plan.bringOutYourDead" },
         { "{\"d\":[\"bringOutYourDead\"],\"sc\":[{\"s\":[\"vatstoreGet\",\"plan.bringOutYourDead\"],"
           "\"r\":[\"ok\",null]},{\"s\":[\"subscribe\",\"p-60\"],\"r\":[\"ok\",null]}],"
-          "\"r\":{\"status\":\"ok\"}}", "2 syscalls recorded", "1 made now" },
+          "\"r\":{\"status\":\"ok\"}}", "recorded [\"subscribe\",\"p-60\"]", "now none" },
         { "{\"d\":[\"bringOutYourDead\"],\"sc\":[{\"s\":[\"vatstoreGet\",\"plan.bringOutYourDead\"],"
           "\"r\":[\"ok\",\"!meter\"]},{\"s\":[\"vatstoreDelete\",\"plan.bringOutYourDead\"],"
-          "\"r\":[\"ok\",null]}],\"r\":{\"status\":\"ok\"}}", "recorded ok", "Compute meter exceeded" },
+          "\"r\":[\"ok\",null]}],\"r\":{\"status\":\"ok\"}}", "result: recorded {\"status\":\"ok\"}", "now Compute meter exceeded" },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct trio t;

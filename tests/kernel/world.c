@@ -100,12 +100,33 @@ static void on_breach(void *ctx, const char *text)
     buf_putc(&w->breaches, '\n');
 }
 
+static void on_slog(void *self, const struct slog_event *event)
+{
+    struct world *w = self;
+    struct jval v;
+    struct err e;
+    struct arena a;
+    arena_init(&a);
+    if (json_parse(&a, event->json_text, &v, &e) != 0) {
+        fail_msg("%s: %.*s", e.text, SPAN_ARG(event->json_text));
+    }
+    arena_fini(&a);
+    if (event->span != SLOG_POINT) {
+        assert_int_equal(w->span_open[event->span], event->finish);
+        w->span_open[event->span] = !event->finish;
+    }
+    buf_put(&w->slog, event->json_text);
+    buf_putc(&w->slog, '\n');
+}
+
 static void open_kernel(struct world *w)
 {
     struct kernel_options o = { .max_vats_online = w->setup.online_max,
                                 .devices = w->setup.host,
+                                .preload = w->setup.preload,
                                 .sink = { .self = w, .note = on_note } };
     struct err e;
+    if (w->setup.slog) o.sink.slog = on_slog;
     if (kernel_open(w->store, &w->port, &o, &w->kernel, &e) != 0) fail_msg("%s", e.text);
 }
 
@@ -299,6 +320,7 @@ void world_close(struct world *w)
     store_close(w->store);
     buf_fini(&w->notes);
     buf_fini(&w->breaches);
+    buf_fini(&w->slog);
 }
 
 /* -- dumps --------------------------------------------------------------------------------------- */

@@ -50,6 +50,8 @@ struct world_setup {
     struct world_device devices[WORLD_DEVICES_MAX]; /* by name, before "vatAdmin" */
     const struct device_host *host;
     bool no_audit;
+    bool slog;                 /* into w->slog */
+    bool preload;
 };
 
 struct world {
@@ -62,6 +64,8 @@ struct world {
     struct err err;      /* of the last world_step that failed */
     struct buf notes;    /* what the kernel said to people */
     struct buf breaches; /* what audits found, one a line */
+    struct buf slog;     /* its lines; that spans nest is checked as they come */
+    bool span_open[SLOG_SPANS];
     vat_id boot, admin;
     kref bootstrap;
 };

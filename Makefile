@@ -66,7 +66,12 @@ STORE := \
 	gzip \
 	file \
 	pending \
-	archive
+	archive \
+	artifact \
+	export \
+	import \
+	export_dir \
+	import_dir
 KERNEL := \
 	ids \
 	capdata \

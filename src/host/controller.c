@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/xalloc.h"
 #include "host/file.h"
@@ -45,18 +43,6 @@ bool controller_exists(const char *dir)
     return yes;
 }
 
-/* Remove what a failed creation made, while its lock is still held. */
-static void remove_files(const char *dir)
-{
-    static const char *const names[] = { "swingstore.sqlite", "swingstore.sqlite-wal",
-                                         "swingstore.sqlite-shm", "zygote.lock" };
-    struct arena a;
-    arena_init(&a);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        unlink(file_join(&a, dir, names[i]));
-    arena_fini(&a);
-}
-
 static void keep_host_keys(struct store *s, const struct config *c, kref bootstrap)
 {
     kv_host_set(s, KEY_CONFIG, span_of(c->hash));
@@ -91,10 +77,9 @@ static int blame_bundle(const struct config *c, struct err *e)
 int controller_create(const char *dir, const struct config *config, kref *bootstrap,
                       struct err *e)
 {
-    struct stat st;
     struct store *s;
     kref result = { 0 };
-    bool had_dir = stat(dir, &st) == 0, had_store = store_exists(dir);
+    bool had_store = store_exists(dir);
     if (store_open(dir, STORE_CREATE, &s, e) != 0)
         return -1;
     int failed = kernel_genesis(s, &config->genesis, &result, e);
@@ -103,10 +88,9 @@ int controller_create(const char *dir, const struct config *config, kref *bootst
         failed = store_commit(s, e);
     }
     if (failed && !had_store)
-        remove_files(dir);
-    store_close(s);
-    if (failed && !had_dir)
-        rmdir(dir);
+        store_discard(s);
+    else
+        store_close(s);
     if (failed)
         return e->exit == EXIT_INTEGRITY || e->exit == EXIT_INCOMPATIBLE
                    ? blame_bundle(config, e)

@@ -9,6 +9,7 @@
  *   bundle.c      bundles;         compartments.c, zip.c  what is inside one
  *   pending.c     telling the host of changes;  archive.c  copies on disk
  *   gzip.c        compressing;     file.c   files and directories
+ *   artifact.c    names, completeness;  export.c, import.c, export_dir.c, import_dir.c
  *
  * Rollback, in one paragraph.  Rows of transcripts, snapshots and bundles are written to
  * SQLite at once and rolled back by SQLite's savepoints.  What memory holds in front of
@@ -164,6 +165,7 @@ struct store {
     char *path; /* of the database; ":memory:" */
     int lock_fd;
     bool readonly;
+    bool made_dir; /* by store_open */
     struct store_options options;
     sqlite3 *db;
     sqlite3_stmt *stmts[STMT_COUNT];
@@ -258,6 +260,7 @@ void exports_flush(struct store *s);
 
 /* What was written, gzipped, with its hash; the writer still has to be abandoned. */
 struct snapshot_writer;
+uint64_t snapshot_packed_so_far(const struct snapshot_writer *w);
 struct span snapshot_packed(struct snapshot_writer *w, char hash[SHA256_HEX + 1],
                             uint64_t *raw_bytes);
 /* Unzip into `sink`, checking the hash on the way.   fails  EXIT_INTEGRITY */
@@ -267,6 +270,34 @@ int snapshot_unpack(struct span packed, struct span want,
 
 void archive_snapshot(struct store *s, struct span vat, uint64_t position, struct span packed);
 void archive_transcript(struct store *s, struct span vat, uint64_t start, uint64_t end);
+
+/* -- artifacts (artifact.c) --------------------------------------------------------- */
+
+enum artifact_kind { ARTIFACT_BUNDLE = 1, ARTIFACT_SNAPSHOT, ARTIFACT_SPAN };
+
+struct artifact {
+    enum artifact_kind kind;
+    struct span name;
+    struct span id;      /* of the bundle, or the vat's */
+    uint64_t start, end; /* of a span; `start` is a snapshot's position */
+};
+/* fails  EXIT_USAGE */
+int artifact_parse(struct span name, struct artifact *out, struct err *e) MUST_CHECK;
+
+enum { SPLIT_MAX = 4, VAT_NAME_MAX = 64 };
+/* Cut at dots; how many parts there are, of which the first SPLIT_MAX are given. */
+size_t split_dots(struct span name, struct span part[SPLIT_MAX]);
+bool vat_name_ok(struct span vat);
+
+/* The running hash of a span, as hex. */
+void span_hash_begin(char hash[SHA256_HEX + 1]);
+void span_hash_add(char hash[SHA256_HEX + 1], struct span item);
+
+/* A statement of one use, to be finalised by the caller. */
+int sql_prepare(struct store *s, const char *sql, sqlite3_stmt **out,
+                struct err *e) MUST_CHECK;
+/* Another row, or no more; unlike stmt_row it reports what fails. */
+int sql_step(struct store *s, sqlite3_stmt *st, bool *row, struct err *e) MUST_CHECK;
 
 /* -- gzip -------------------------------------------------------------------------- */
 

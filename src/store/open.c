@@ -243,6 +243,8 @@ static struct store *store_new(const char *dir, enum store_mode mode,
 
 static int open_all(struct store *s, enum store_mode mode, struct err *e)
 {
+    struct stat st;
+    s->made_dir = mode == STORE_CREATE && s->dir != NULL && stat(s->dir, &st) != 0;
     if (mode == STORE_CREATE && s->dir != NULL && dirs_make(s->dir, e) != 0) return -1;
     if (mode != STORE_CREATE && !store_exists(s->dir))
         return err_set(e, EXIT_NOT_FOUND, "%s: no store there", s->dir);
@@ -288,4 +290,21 @@ void store_close(struct store *s)
     free(s->path);
     free(s->dir);
     free(s);
+}
+
+void store_discard(struct store *s)
+{
+    static const char *const names[] = { "swingstore.sqlite", "swingstore.sqlite-wal",
+                                         "swingstore.sqlite-shm", "zygote.lock" };
+    char *dir = copy_of(s->dir);
+    bool made_dir = s->made_dir;
+    /* While the lock is held. */
+    for (size_t i = 0; dir != NULL && i < sizeof names / sizeof names[0]; i++) {
+        char *path = path_join(dir, names[i]);
+        unlink(path);
+        free(path);
+    }
+    store_close(s);
+    if (made_dir) rmdir(dir);
+    free(dir);
 }

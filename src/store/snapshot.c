@@ -71,6 +71,11 @@ void snapshot_abandon(struct snapshot_writer *w)
     free(w);
 }
 
+uint64_t snapshot_packed_so_far(const struct snapshot_writer *w)
+{
+    return w->gzip.packed.n;
+}
+
 struct span snapshot_packed(struct snapshot_writer *w, char hash[SHA256_HEX + 1],
                             uint64_t *raw_bytes)
 {

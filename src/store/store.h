@@ -83,6 +83,8 @@ int store_open_with(const char *dir, enum store_mode mode,
                     const struct store_options *options, struct store **out,
                     struct err *e) MUST_CHECK;
 void store_close(struct store *s);
+/* Close a store that could not be made, and remove its files: nothing is left behind. */
+void store_discard(struct store *s);
 /* call between cranks.  After a failure only store_close is left. */
 int store_commit(struct store *s, struct err *e) MUST_CHECK;
 

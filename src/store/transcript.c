@@ -134,6 +134,19 @@ int spans_flush(struct store *s, struct err *e)
     return 0;
 }
 
+void span_hash_begin(char hash[SHA256_HEX + 1])
+{
+    sha256_hex(SPAN("start of transcript span"), hash);
+}
+
+void span_hash_add(char hash[SHA256_HEX + 1], struct span item)
+{
+    char both[2 * SHA256_HEX + 1];
+    memcpy(both, hash, SHA256_HEX);
+    sha256_hex(item, both + SHA256_HEX);
+    sha256_hex((struct span){ both, 2 * SHA256_HEX }, hash);
+}
+
 /* -- the interface -------------------------------------------------------------- */
 
 static void note(struct store *s, const struct vat_span *v, bool current)
@@ -149,7 +162,7 @@ static void span_begin(struct store *s, struct vat_span *v, uint64_t start,
 {
     store_write(s);
     char seed[SHA256_HEX + 1];
-    sha256_hex(SPAN("start of transcript span"), seed);
+    span_hash_begin(seed);
     sqlite3_stmt *st = stmt_get(s, STMT_SPAN_ADD);
     bind_text(st, 1, v->m.key);
     bind_u64(st, 2, start);
@@ -201,14 +214,6 @@ bool transcript_bounds(struct store *s, struct span vat, struct transcript_bound
     return true;
 }
 
-static void next_hash(char hash[SHA256_HEX + 1], struct span item)
-{
-    char both[2 * SHA256_HEX + 1];
-    memcpy(both, hash, SHA256_HEX);
-    sha256_hex(item, both + SHA256_HEX);
-    sha256_hex((struct span){ both, 2 * SHA256_HEX }, hash);
-}
-
 void transcript_add(struct store *s, struct span vat, struct span item)
 {
     struct vat_span *v = span_load(s, vat);
@@ -222,7 +227,7 @@ void transcript_add(struct store *s, struct span vat, struct span item)
     stmt_run(s, st);
     touch(s, v);
     v->end++;
-    next_hash(v->hash, item);
+    span_hash_add(v->hash, item);
     set_dirty(s, v);
     note(s, v, true);
 }

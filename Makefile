@@ -112,6 +112,7 @@ KERNEL := \
 	meter \
 	cleanup \
 	upgrade \
+	upgrade_store \
 	lifecycle \
 	fork \
 	route \

@@ -38,6 +38,7 @@ enum option_id {
     OPT_NAME,
     OPT_REF,
     OPT_ALL,
+    OPT_ARTIFACTS,
     OPTION_IDS,
 };
 
@@ -57,6 +58,7 @@ enum operand_kind {
     OPERAND_VAT,
     OPERAND_VERB,
     OPERAND_SHELL,
+    OPERAND_STORE, /* an action, and a directory */
 };
 
 struct cli;
@@ -127,3 +129,4 @@ int verb_ps(struct cli *c, struct err *e);
 int verb_tree(struct cli *c, struct err *e);
 int verb_dump(struct cli *c, struct err *e);
 int verb_audit(struct cli *c, struct err *e);
+int verb_store(struct cli *c, struct err *e);

@@ -21,6 +21,8 @@ const struct option cli_options[] = {
     { OPT_NAME, 0, "name", "PATTERN", false, "name of the children; %d becomes 1, 2, …" },
     { OPT_REF, 0, "ref", "KREF", true, "an export of the vat that each child has anew" },
     { OPT_ALL, 0, "all", NULL, false, "show every child, however many" },
+    { OPT_ARTIFACTS, 0, "artifacts", "MODE", false,
+      "how much history: operational, replay, archival or debug" },
     { OPT_NONE, 0, NULL, NULL, false, NULL },
 };
 
@@ -98,6 +100,19 @@ const struct command cli_commands[] = {
       .summary = "recompute every reference count from the whole store",
       .text = "Prints each breach, and exits with 5 if there is one.",
       .run = verb_audit },
+    { .name = "store",
+      .operands = "ACTION [DIR]",
+      .summary = "export, import, repair or upgrade a store",
+      .text = "export DIR writes the store's data and artifacts into a new directory; import "
+              "DIR makes a store of them; repair DIR puts back records of snapshots and "
+              "transcripts that the store has lost; upgrade brings the kernel state of an "
+              "older SwingSet up to date.",
+      .example = "zygote store export backup",
+      .least = 1,
+      .most = 2,
+      .kind = OPERAND_STORE,
+      .options = { OPT_ARTIFACTS },
+      .run = verb_store },
     { .name = "version",
       .operands = "",
       .summary = "show the version",

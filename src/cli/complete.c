@@ -6,11 +6,14 @@
 /* Names of vats, for a shell to ask while one types. */
 #define VATS_COMMAND "zygote ps --plain 2>/dev/null | cut -f 1,2 | tr '\\t' '\\n'"
 
+#define STORE_ACTIONS "export import repair upgrade"
+
 static const char *words_of(enum operand_kind kind)
 {
     switch (kind) {
     case OPERAND_VAT: return "$(" VATS_COMMAND ")";
     case OPERAND_SHELL: return "bash zsh fish";
+    case OPERAND_STORE: return STORE_ACTIONS;
     case OPERAND_NONE:
     case OPERAND_FILE:
     case OPERAND_VERB: break;
@@ -56,7 +59,7 @@ static void put_bash(struct buf *out)
         buf_printf(out, "    %s) own='", v->name);
         put_options(out, v);
         buf_puts(out, "'");
-        if (v->kind == OPERAND_FILE)
+        if (v->kind == OPERAND_FILE || v->kind == OPERAND_STORE)
             buf_puts(out, "; COMPREPLY=($(compgen -f -- \"$cur\"))");
         if (v->kind == OPERAND_VERB) {
             buf_puts(out, "; words='");
@@ -108,6 +111,7 @@ static const char *zsh_operand(enum operand_kind kind)
     case OPERAND_VAT: return "'*:vat:(${(f)\"$(" VATS_COMMAND ")\"})'";
     case OPERAND_FILE: return "'*:file:_files'";
     case OPERAND_SHELL: return "'1:shell:(bash zsh fish)'";
+    case OPERAND_STORE: return "'1:action:(" STORE_ACTIONS ")' '2:directory:_files -/'";
     case OPERAND_VERB: return "'1:verb:($verbs)'";
     case OPERAND_NONE: break;
     }
@@ -159,6 +163,7 @@ static const char *fish_operand(enum operand_kind kind)
     case OPERAND_VAT: return " -f -a \"(" VATS_COMMAND ")\"";
     case OPERAND_FILE: return " -F";
     case OPERAND_SHELL: return " -f -a 'bash zsh fish'";
+    case OPERAND_STORE: return " -F -a '" STORE_ACTIONS "'";
     case OPERAND_NONE:
     case OPERAND_VERB: break;
     }

@@ -15,6 +15,7 @@ STORE_TESTS := $(patsubst %,$(BUILD)/tests/store/%,$(store_model) $(store_unit))
 # With npm's swing-store (tests/oracle/setup.sh compiles its SQLite); more random scripts.
 STORE_TESTS_LONG := "tests/store/interop.mjs $(BUILD)/tests/store/make_store" \
 	"tests/store/retain.mjs $(BUILD)/tests/store/store_script" \
+	"tests/store/transfer.mjs $(BUILD)" \
 	"$(BUILD)/tests/store/test_store_ops --random 20000"
 
 $(STORE_PROGRAMS): $(BUILD)/tests/store/%: $(BUILD)/tests/store/%.o $(store_o) $(base_o)

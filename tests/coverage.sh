@@ -17,5 +17,5 @@ build=$1 floor=$2
 shift 2
 find "$build" -name '*.gcda' -delete
 BUILD=$build tests/run.sh -j "${JOBS:-2}" -t 900 "$@"
-gcov -b -c -t "$build"/src/kernel/*.gcda 2>/dev/null |
+find "$build/src/kernel" -name "*.gcda" | sort | xargs gcov -b -c -t 2>/dev/null |
     awk -v verbose="$verbose" -v floor="$floor" -v only='^src/kernel/' -f tests/coverage.awk

@@ -193,15 +193,9 @@ static void see_kref(struct audit *a, struct jval v)
     if (kref_parse(json_str(v, kernel_arena(a->k)), &r) && r.kind != KREF_DEVICE) hold(a, r);
 }
 
-static void see_event(struct audit *a, struct span text)
+static void see_event(struct audit *a, struct jval v)
 {
-    struct jval v;
-    struct err e;
     struct capdata d;
-    if (json_parse(kernel_arena(a->k), text, &v, &e) != 0) {
-        breach(a, "a queued event is not JSON: %s", e.text);
-        return;
-    }
     struct jval type = json_get(v, "type");
     if (json_is(type, "send")) {
         see_kref(a, json_get(v, "target"));
@@ -216,12 +210,28 @@ static void see_event(struct audit *a, struct span text)
     }
 }
 
+static void see_queued(struct audit *a, struct span text)
+{
+    struct jval v;
+    struct err e;
+    if (json_parse(kernel_arena(a->k), text, &v, &e) == 0) see_event(a, v);
+    else breach(a, "a queued event is not JSON: %s", e.text);
+}
+
 static void see_queues(struct audit *a)
 {
     for (enum queue q = QUEUE_ACCEPTANCE; q <= QUEUE_RUN; q++) {
         uint64_t n = queue_length(a->k, q);
-        for (uint64_t i = 0; i < n; i++) see_event(a, queue_peek(a->k, q, i));
+        for (uint64_t i = 0; i < n; i++) see_queued(a, queue_peek(a->k, q, i));
     }
+}
+
+/* What upgrading the store's schema left to be queued. */
+static void see_upgrade_events(struct audit *a)
+{
+    struct span key = SPAN("upgradeEvents");
+    struct jval events = state_has(a->k, key) ? state_json(a->k, key) : (struct jval){ 0 };
+    for (size_t i = 0; i < json_len(events); i++) see_event(a, json_at(events, i));
 }
 
 /* -- promises, pins, the host -------------------------------------------------------------------------- */
@@ -354,6 +364,7 @@ uint64_t kernel_audit(struct store *s, audit_report *report, void *ctx)
     see_vats(&a);
     see_devices(&a);
     see_queues(&a);
+    see_upgrade_events(&a);
     see_promises(&a);
     see_pins_and_host(&a);
     compare(&a);

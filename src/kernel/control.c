@@ -53,6 +53,7 @@ void kernel_reap_all(struct kernel *k)
 static int snapshot_one(struct kernel *k, vat_id vat, bool *saved, struct err *e)
 {
     bool bad;
+    memset(&k->fate, 0, sizeof k->fate);
     if (warehouse_snapshot(k, vat, 2, saved, &bad, e) != 0) return -1;
     if (!bad) return 0;
     struct capdata info;
@@ -103,7 +104,7 @@ static const struct pass *upgrade_options(struct kernel *k, struct span name,
                                           const struct pass *given)
 {
     struct arena *a = kernel_arena(k);
-    const struct pass *message = pass_get(given, "upgradeMessage");
+    const struct pass *message = given != NULL ? pass_get(given, "upgradeMessage") : NULL;
     if (message != NULL && message->style == PASS_STRING && message->text.n > 0) return given;
     size_t n = given != NULL ? given->count : 0, used = 0;
     struct span *keys = ARENA_ARRAY(a, struct span, n + 1);

@@ -39,6 +39,8 @@ enum option_id {
     OPT_REF,
     OPT_ALL,
     OPT_ARTIFACTS,
+    OPT_OUTPUT,
+    OPT_DEV,
     OPTION_IDS,
 };
 
@@ -130,3 +132,4 @@ int verb_tree(struct cli *c, struct err *e);
 int verb_dump(struct cli *c, struct err *e);
 int verb_audit(struct cli *c, struct err *e);
 int verb_store(struct cli *c, struct err *e);
+int verb_bundle(struct cli *c, struct err *e);

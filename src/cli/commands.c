@@ -23,6 +23,8 @@ const struct option cli_options[] = {
     { OPT_ALL, 0, "all", NULL, false, "show every child, however many" },
     { OPT_ARTIFACTS, 0, "artifacts", "MODE", false,
       "how much history: operational, replay, archival or debug" },
+    { OPT_OUTPUT, 'o', "output", "FILE", false, "where the bundle goes (standard output)" },
+    { OPT_DEV, 0, "dev", NULL, false, "devDependencies count too" },
     { OPT_NONE, 0, NULL, NULL, false, NULL },
 };
 
@@ -113,6 +115,20 @@ const struct command cli_commands[] = {
       .kind = OPERAND_STORE,
       .options = { OPT_ARTIFACTS },
       .run = verb_store },
+    { .name = "bundle",
+      .operands = "check|inspect|install|make FILE [ID]",
+      .summary = "check a bundle, look into it, install it, or make one",
+      .text = "check prints the bundle's ID if its contents have its hash; inspect also lists "
+              "its modules, the largest first; install puts it into the store, for vats "
+              "to be created of it. With ID it must be that one. make bundles FILE, "
+              "a module, from source, with Node and the nearest @endo/bundle-source, unless "
+              "nothing has changed since the last time.",
+      .example = "zygote bundle make src/vat.js -o vat.json",
+      .least = 2,
+      .most = 3,
+      .kind = OPERAND_FILE,
+      .options = { OPT_OUTPUT, OPT_DEV },
+      .run = verb_bundle },
     { .name = "version",
       .operands = "",
       .summary = "show the version",

@@ -1,9 +1,7 @@
 /* bundle_cache.c -- bundles made from source, kept until a source changes. */
 #include "host/bundle_cache.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -95,32 +93,10 @@ bool bundle_cache_find(struct arena *a, const char *dir, const char *key, struct
     return true;
 }
 
-static int write_all(int fd, struct span s)
-{
-    while (s.n > 0) {
-        ssize_t n = write(fd, s.p, s.n);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -1;
-        s = span_from(s, (size_t)n);
-    }
-    return 0;
-}
-
 int bundle_cache_keep(struct arena *a, const char *dir, const char *key, struct span answer,
                       struct err *e)
 {
     if (file_make_dirs(a, dir, 0700, e) != 0)
         return -1;
-    char *temporary = (char *)arena_printf(a, "%s/%s.XXXXXX", dir, key).p;
-    int fd = mkstemp(temporary);
-    if (fd < 0)
-        return err_sys(e, "cannot write in %s", dir);
-    bool written = write_all(fd, answer) == 0;
-    if (close(fd) == 0 && written && rename(temporary, entry_path(a, dir, key)) == 0)
-        return 0;
-    err_sys(e, "cannot write %s", temporary);
-    unlink(temporary);
-    return -1;
+    return file_write(a, entry_path(a, dir, key), answer, e);
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +55,33 @@ int file_read(struct arena *a, const char *path, struct span *out, struct err *e
     int failed = read_open(a, fd, path, out, e);
     close(fd);
     return failed;
+}
+
+static int write_all(int fd, struct span s)
+{
+    while (s.n > 0) {
+        ssize_t n = write(fd, s.p, s.n);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        s = span_from(s, (size_t)n);
+    }
+    return 0;
+}
+
+int file_write(struct arena *a, const char *path, struct span content, struct err *e)
+{
+    const char *temporary = arena_printf(a, "%s.%ld.tmp", path, (long)getpid()).p;
+    int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return err_sys(e, "cannot write %s", path);
+    bool written = write_all(fd, content) == 0;
+    if (close(fd) == 0 && written && rename(temporary, path) == 0)
+        return 0;
+    err_sys(e, "cannot write %s", path);
+    unlink(temporary);
+    return -1;
 }
 
 const char *file_beside(struct arena *a, const char *file, struct span name)

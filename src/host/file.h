@@ -11,6 +11,10 @@ enum { FILE_BYTES_MAX = 1 << 29 };
 int file_read(struct arena *a, const char *path, struct span *out,
               struct err *e) MUST_CHECK;
 
+/* Put a file in place, whole or not at all. */
+int file_write(struct arena *a, const char *path, struct span content,
+               struct err *e) MUST_CHECK;
+
 /* `name` as seen from the folder of `file`: itself if absolute. */
 const char *file_beside(struct arena *a, const char *file, struct span name);
 /* A package's file ("@agoric/vats/bundle.json"), in the nearest node_modules of `dir` or

@@ -279,6 +279,25 @@ static int check_hash(struct span path, struct span content, struct jval module,
                    SPAN_ARG(shown(path)));
 }
 
+/* Upstream makes a name for people of it, which must not lead out of the package. */
+static bool is_inside(struct span specifier)
+{
+    size_t depth = 0;
+    for (size_t at = 0; at <= specifier.n; at++) {
+        size_t end = at;
+        while (end < specifier.n && specifier.p[end] != '/') end++;
+        struct span part = { specifier.p + at, end - at };
+        if (at == 0 && !span_is(part, ".")) return false;
+        if (span_is(part, "..")) {
+            if (depth-- == 0) return false;
+        } else if (part.n > 0 && !span_is(part, ".")) {
+            depth++;
+        }
+        at = end;
+    }
+    return true;
+}
+
 static int load_file(struct archive *z, const struct job *j, const struct compartment *home,
                      struct jval module, struct err *e)
 {
@@ -296,6 +315,7 @@ static int load_file(struct archive *z, const struct job *j, const struct compar
     if (content.n > LOADED_BYTES_MAX - z->loaded) return bad_map(e, "it loads too much");
     z->loaded += content.n;
     if (check_hash(path, content, module, e) != 0) return -1;
+    if (!is_inside(j->specifier)) return bad_map(e, "a module is not called ./something");
     note_module(z, path, parser, content.n);
     if (!compiled) return 0;
     struct jval record;

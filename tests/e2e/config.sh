@@ -244,6 +244,36 @@ expect "a bundler that lies" 5 env ZYGOTE_BUNDLER="$dir/lying.mjs" \
     "$zygote" -C "$store" init "$src/config.json"
 says "what @endo/bundle-source made of ./vat.js: bundle: bad zip"
 
+# -- zygote bundle -------------------------------------------------------------------------------
+
+b=$dir/made.json
+expect "bundle make" 0 sh -c "cd '$src' && exec '$zygote' bundle make ./vat.js -o '$b'"
+id=$(cat "$out")
+expect "its ID" 0 "$zygote" bundle check "$b" "$id"
+prints "$id"
+expect "bundle make, to standard output" 0 sh -c "cd '$src' && exec '$zygote' bundle make vat.js"
+[ "$(cat "$out")" = "$(cat "$b")" ] || complain "another bundle"
+expect "bundle check with another ID" 5 "$zygote" bundle check "$b" b1-00
+says "the alleged bundle ID b1-00 does not match"
+expect "bundle inspect" 0 "$zygote" --json bundle inspect "$b"
+json stdout 'v.bundleID.startsWith("b1-") && v.package === "src" && v.entry === "./vat.js" &&
+    v.modules.filter(m => m.module === "src-v1.0.0/lib/hi.js" && m.parser === "pre-mjs-json").length === 1'
+expect "bundle inspect, for people" 0 "$zygote" --plain bundle inspect "$b"
+prints "src-v1.0.0/lib/hi.js"
+expect "a store to install into" 0 "$zygote" -C "$store" init "$src/config.json"
+expect "bundle install" 0 "$zygote" -C "$store" bundle install "$bundles/demo-counter.json"
+counter=$(cat "$out")
+expect "bundle install, again" 0 "$zygote" -C "$store" --json bundle install "$bundles/demo-counter.json" "$counter"
+json stdout 'v.installed === false && v.bundleID.startsWith("b1-")'
+expect "it is in the store" 0 "$build/tests/e2e/sql" "$store" "SELECT count(*) FROM bundles WHERE bundleID = '$counter'"
+prints 1
+sed 's/"endoZipBase64":"..../&AAAA/' "$b" >"$dir/spoilt.json"
+expect "a spoilt bundle is not installed" 5 "$zygote" -C "$store" bundle install "$dir/spoilt.json"
+expect "no such action" 2 "$zygote" bundle wrap "$b"
+expect "an option of another action" 2 "$zygote" bundle check --dev "$b"
+expect "no such bundle" 3 "$zygote" bundle check "$dir/none.json"
+rm -rf "$store"
+
 # -- a folder of vats --------------------------------------------------------------------------
 
 mkdir "$src/base"

@@ -8,9 +8,12 @@ kernel_needs := $(BASE:%=base/%) $(STORE:%=store/%) $(KERNEL:%=kernel/%)
 kernel_world := $(BUILD)/tests/kernel/world.o $(BUILD)/tests/kernel/scripted.o
 kernel_tests := test_messages test_garbage test_faults test_upgrade test_meters test_cleanup test_control test_fork test_programs test_small test_slog
 
-KERNEL_PROGRAMS := $(kernel_tests:%=$(BUILD)/tests/kernel/%)
-KERNEL_TESTS := $(KERNEL_PROGRAMS)
-KERNEL_TESTS_LONG := "$(BUILD)/tests/kernel/test_small 6" "$(BUILD)/tests/kernel/test_programs -n 5000"
+KERNEL_TESTS := $(kernel_tests:%=$(BUILD)/tests/kernel/%)
+KERNEL_PROGRAMS := $(KERNEL_TESTS) $(BUILD)/tests/kernel/upgrade_store
+KERNEL_TESTS_LONG := "tests/kernel/upgrade_store.mjs $(BUILD)" \
+	"$(BUILD)/tests/kernel/test_small 6" "$(BUILD)/tests/kernel/test_programs -n 5000"
 
 $(foreach t,$(kernel_tests),$(eval $(call unit_link,kernel/$(t),$(kernel_needs),\
 	$(kernel_world) -lcmocka $(LIBS))))
+# With npm's swing-store, in tests/kernel/upgrade_store.mjs:
+$(eval $(call unit_link,kernel/upgrade_store,$(kernel_needs),$(LIBS)))

@@ -45,6 +45,10 @@ enum channel_result channel_read(struct buf *frame)
     }
 }
 
+/* What was posted and not sent. */
+static struct buf posted;
+enum { POSTED_BYTES_MAX = 128 * 1024 };
+
 /* Drop the `n` bytes that were written from the front of the list. */
 static void advance(struct iovec *v, int count, size_t n)
 {
@@ -56,26 +60,53 @@ static void advance(struct iovec *v, int count, size_t n)
     }
 }
 
+static enum channel_result write_all(struct iovec *v, int parts)
+{
+    size_t left = 0;
+    for (int i = 0; i < parts; i++) left += v[i].iov_len;
+    while (left > 0) {
+        ssize_t n = writev(CHANNEL_OUT_FD, v, parts);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return CHANNEL_FAILED;
+        advance(v, parts, (size_t)n);
+        left -= (size_t)n;
+    }
+    return CHANNEL_OK;
+}
+
+enum channel_result channel_flush(void)
+{
+    struct iovec all = { posted.p, posted.n };
+    enum channel_result r = write_all(&all, 1);
+    buf_reset(&posted);
+    return r;
+}
+
+enum channel_result channel_post(struct span head, struct span body)
+{
+    char prefix[32];
+    int digits = snprintf(prefix, sizeof prefix, "%zu:", head.n + body.n);
+    buf_put(&posted, (struct span){ prefix, (size_t)digits });
+    buf_put(&posted, head);
+    buf_put(&posted, body);
+    buf_putc(&posted, ',');
+    return posted.n > POSTED_BYTES_MAX ? channel_flush() : CHANNEL_OK;
+}
+
 enum channel_result channel_write(struct span head, struct span body)
 {
     char prefix[32];
     int digits = snprintf(prefix, sizeof prefix, "%zu:", head.n + body.n);
-    size_t left = (size_t)digits + head.n + body.n + 1;
     struct iovec v[] = {
+        { posted.p, posted.n },
         { prefix, (size_t)digits },
         { (void *)(uintptr_t)head.p, head.n },
         { (void *)(uintptr_t)body.p, body.n },
         { (void *)(uintptr_t) ",", 1 },
     };
-    enum { PARTS = sizeof v / sizeof v[0] };
-    while (left > 0) {
-        ssize_t n = writev(CHANNEL_OUT_FD, v, PARTS);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return CHANNEL_FAILED;
-        advance(v, PARTS, (size_t)n);
-        left -= (size_t)n;
-    }
-    return CHANNEL_OK;
+    enum channel_result r = write_all(v, sizeof v / sizeof v[0]);
+    buf_reset(&posted);
+    return r;
 }
 
 const char *channel_read_error(void)

@@ -25,8 +25,14 @@ bool channel_open(void);
  */
 enum channel_result channel_read(struct buf *frame);
 
-/* Send `head` and `body` as one frame. */
+/* Send `head` and `body` as one frame, behind what was posted. */
 enum channel_result channel_write(struct span head, struct span body);
+
+/* Have a frame leave in front of the next one that is written: nobody waits for an answer, so
+ * nobody need be woken for it. */
+enum channel_result channel_post(struct span head, struct span body);
+/* Send what was posted. */
+enum channel_result channel_flush(void);
 
 /* Why the last channel_read() said CHANNEL_BAD_FRAME or CHANNEL_FAILED. */
 const char *channel_read_error(void);

@@ -19,5 +19,8 @@ void hosts_install(xsMachine *machine);
 /* XS asks this every so many computrons; false ends the machine. */
 xsBooleanValue hosts_meter_callback(xsMachine *the, xsUnsignedValue computrons);
 
+/* Upcalls with a foregone answer do not wait for it (the command was '+'). */
+void hosts_set_posting(bool on);
+
 /* print() puts the meter in front (option -p). */
 void hosts_set_print_meter(bool on);

@@ -190,10 +190,16 @@ static void serve_image(xsMachine *the, const char *path)
 /* -- the loop ----------------------------------------------------------------- */
 
 /* False: the kernel wants the worker to end. */
-static bool serve_frame(xsMachine *the, const struct buf *frame)
+static bool serve_frame(xsMachine *the, struct buf *frame)
 {
     switch (frame->n == 0 ? '\0' : frame->p[0]) {
     case 'R': reply(SPAN("."), SPAN("")); return true;
+    case '+': /* '?' from a kernel that takes posted upcalls */
+        frame->p[0] = '?';
+        hosts_set_posting(true);
+        serve_call(the, frame);
+        hosts_set_posting(false);
+        return true;
     case '?':
     case 'e': serve_call(the, frame); return true;
     case 's':
@@ -268,5 +274,7 @@ int serve(xsMachine *the, uint32_t interval)
         fxEndMetering(the);
     }
     the->firstJump = NULL;
+    /* A delivery that was cut short: its syscalls were made nevertheless. */
+    if (channel_flush() != CHANNEL_OK) die("Cannot write netstring");
     return exit_code(the);
 }

@@ -58,6 +58,7 @@ int frame_decode(struct span message, struct arena *a, struct frame *out, struct
     case '.': return decode_reply(body, a, out, e);
     case '!': *out = (struct frame){ .kind = FRAME_EXCEPTION, .text = body }; return 0;
     case '?': *out = (struct frame){ .kind = FRAME_UPCALL, .text = body }; return 0;
+    case '>': *out = (struct frame){ .kind = FRAME_POSTED, .text = body }; return 0;
     default: break;
     }
     struct frame_quote q = frame_quote(message);

@@ -3,6 +3,8 @@
  *   .{meter json}\1TEXT   the reply to a command (the meter part may be absent)
  *   !TEXT                 the command threw: TEXT is the exception
  *   ?TEXT                 an upcall: wants an answer before the reply can come
+ *   >TEXT                 a posted upcall, only in a command that allows it ('+', ours): its
+ *                         answer is foregone, and not sent
  *
  * A frame is one netstring (base/netstring.h).
  */
@@ -14,7 +16,7 @@
 /* Upstream's NETSTRING_MAX_CHUNK_SIZE: what it refuses, we must refuse. */
 enum { FRAME_BYTES_MAX = 12000000 };
 
-enum frame_kind { FRAME_INVALID = 0, FRAME_REPLY, FRAME_EXCEPTION, FRAME_UPCALL };
+enum frame_kind { FRAME_INVALID = 0, FRAME_REPLY, FRAME_EXCEPTION, FRAME_UPCALL, FRAME_POSTED };
 
 struct frame {
     enum frame_kind kind;

@@ -215,29 +215,42 @@ static enum talk await_speaker(const struct vat_machine *m, const struct machine
     }
 }
 
-/* One frame and not a byte more: it is our turn after each. */
+/* What was received and not yet heard: posted upcalls come several at a time. */
+struct inbox {
+    size_t at, end;
+    char bytes[READ_BYTES];
+};
+
+static enum talk receive(const struct vat_machine *m, const struct machine_command *c,
+                         struct inbox *in, struct err *e)
+{
+    for (;;) {
+        enum talk talk = await_speaker(m, c, e);
+        if (talk != TALK_OK) return talk;
+        ssize_t n = recv(m->connection, in->bytes, sizeof in->bytes, 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n == 0 || (n < 0 && errno == ECONNRESET)) return TALK_ENDED;
+        if (n < 0) {
+            (void)err_sys(e, "cannot read from the worker");
+            return TALK_FAILED;
+        }
+        in->at = 0;
+        in->end = (size_t)n;
+        return TALK_OK;
+    }
+}
+
+/* One frame. */
 static enum talk hear(const struct vat_machine *m, const struct machine_command *c,
-                      struct buf *frame, struct err *e)
+                      struct inbox *in, struct buf *frame, struct err *e)
 {
     struct netstring_reader reader = { .max = FRAME_BYTES_MAX };
     enum netstring_status status = NETSTRING_MORE;
     enum talk talk = TALK_OK;
     while (talk == TALK_OK && status == NETSTRING_MORE) {
-        talk = await_speaker(m, c, e);
+        if (in->at == in->end) talk = receive(m, c, in, e);
         if (talk != TALK_OK) break;
-        char bytes[READ_BYTES];
-        ssize_t n = recv(m->connection, bytes, sizeof bytes, 0);
-        if (n < 0 && errno == EINTR) continue;
-        if (n == 0 || (n < 0 && errno == ECONNRESET)) {
-            talk = TALK_ENDED;
-        } else if (n < 0) {
-            (void)err_sys(e, "cannot read from the worker");
-            talk = TALK_FAILED;
-        } else if (netstring_feed(&reader, bytes, (size_t)n, &status) < (size_t)n &&
-                   status == NETSTRING_DONE) {
-            (void)err_set(e, EXIT_FAILED, "worker spoke out of turn");
-            talk = TALK_FAILED;
-        }
+        in->at += netstring_feed(&reader, in->bytes + in->at, in->end - in->at, &status);
     }
     if (talk == TALK_OK && status != NETSTRING_DONE) {
         (void)err_set(e, EXIT_FAILED, "bad frame: %s", netstring_status_text(status));
@@ -272,16 +285,23 @@ static int conclude(struct vat_machine *m, struct vat_reply *out, struct err *e)
     return 0;
 }
 
-static enum talk answer_upcall(const struct vat_machine *m, const struct machine_command *c,
-                               struct span text, struct buf *reply, struct err *e)
+/* What is to be done about one frame that is not the reply. */
+static enum talk attend(const struct vat_machine *m, const struct machine_command *c,
+                        const struct inbox *in, const struct frame *f, struct buf *reply,
+                        struct err *e)
 {
-    if (c->upcall == NULL) {
+    bool posted = f->kind == FRAME_POSTED;
+    if (c->upcall == NULL || (posted && !m->posts)) {
         (void)err_set(e, EXIT_FAILED, "worker made an upcall where none is allowed");
         return TALK_FAILED;
     }
     buf_reset(reply);
-    if (c->upcall(c->ctx, text, reply, e) != 0) return TALK_FAILED;
-    return say(m, '/', buf_span(reply), e);
+    if (!posted && in->at < in->end) {
+        (void)err_set(e, EXIT_FAILED, "worker spoke out of turn");
+        return TALK_FAILED;
+    }
+    if (c->upcall(c->ctx, f->text, reply, e) != 0) return TALK_FAILED;
+    return posted ? TALK_OK : say(m, '/', buf_span(reply), e);
 }
 
 static int decode_in_arena(const struct buf *message, struct arena *a, struct frame *f,
@@ -298,14 +318,20 @@ static enum talk converse(const struct vat_machine *m, const struct machine_comm
                           struct arena *a, struct frame *out, struct err *e)
 {
     struct buf message = { 0 }, reply = { 0 };
-    enum talk talk = say(m, c->verb, c->text, e);
+    struct inbox in;
+    in.at = in.end = 0;
+    enum talk talk = say(m, c->verb == '?' && m->posts ? '+' : c->verb, c->text, e);
     struct frame f = { .kind = FRAME_UPCALL };
-    while (talk == TALK_OK && f.kind == FRAME_UPCALL) {
+    while (talk == TALK_OK && (f.kind == FRAME_UPCALL || f.kind == FRAME_POSTED)) {
         buf_fini(&message);
-        talk = hear(m, c, &message, e);
+        talk = hear(m, c, &in, &message, e);
         if (talk != TALK_OK) break;
         if (decode_in_arena(&message, a, &f, e) != 0) talk = TALK_FAILED;
-        else if (f.kind == FRAME_UPCALL) talk = answer_upcall(m, c, f.text, &reply, e);
+        else if (f.kind == FRAME_UPCALL || f.kind == FRAME_POSTED) talk = attend(m, c, &in, &f, &reply, e);
+    }
+    if (talk == TALK_OK && in.at < in.end) {
+        (void)err_set(e, EXIT_FAILED, "worker spoke out of turn");
+        talk = TALK_FAILED;
     }
     if (talk == TALK_OK && f.kind == FRAME_EXCEPTION) {
         struct frame_quote q = frame_quote(f.text);

@@ -1,7 +1,8 @@
 /* machine.h -- one worker process and the conversation with it.
  *
  * The kernel speaks first and they take turns: a command, any number of upcalls each with
- * its answer, one reply.  A worker that says anything out of turn has broken the protocol.
+ * its answer, one reply.  Our own worker need not wait for answers that are foregone (a send,
+ * a vatstoreSet): it posts those upcalls in front of what it says next.  A worker that says anything out of turn has broken the protocol.
  * So has one that does not read while it is its turn to listen (`stall_ms`); how long it
  * computes is nobody's business here (the meter bounds it).
  *
@@ -27,6 +28,7 @@ struct vat_machine {
     pid_t pid;
     int connection; /* stream socket, both directions */
     int save;       /* read end of the pipe that is the worker's fd 7, or -1 */
+    bool posts;     /* it knows '+': it is ours */
     bool failed;
     struct process_end end; /* once pid is 0 */
 };

@@ -34,6 +34,7 @@ static int spawn(struct worker_port *p, const struct spawn_request *r, const cha
     struct vat_machine *m;
     struct machine_ends ends;
     if (machine_new(r->name, p->stall_ms, &m, &ends, e) != 0) return -1;
+    m->posts = p->images != NULL; /* without images it may be the stock worker */
 
     char limit[16], from[SHA256_HEX + 16];
     const char *argv[8] = { p->path, m->name };

@@ -147,6 +147,7 @@ static int start_mapped(struct worker_port *p, const struct vat_start *from, int
     struct machine_ends ends;
     spawn_name(from, name);
     if (machine_new(name, p->stall_ms, &m, &ends, e) != 0) return -1;
+    m->posts = p->images != NULL; /* without images it may be the stock worker */
     struct forkclient_worker w = { .name = m->name,
                                    .meter_limit = meter_limit(from),
                                    .image = image,

@@ -125,6 +125,16 @@ static void do_upcall(const char *text)
     buf_fini(&b);
 }
 
+/* Upcalls that want no answer, then the reply, in one write as the real one does. */
+static void do_post(long n)
+{
+    struct buf b = { 0 };
+    while (n-- > 0) netstring_put(&b, SPAN(">posted"));
+    netstring_put(&b, SPAN(".ok"));
+    write_all(4, b.p, b.n);
+    buf_fini(&b);
+}
+
 static void do_big(size_t n)
 {
     char *p = calloc(1, n + 1);
@@ -162,6 +172,7 @@ static void do_query(const char *text)
     else if ((arg = argument(text, "state"))) reply(buf_span(&state));
     else if ((arg = argument(text, "meter"))) say_reply(arg, SPAN("ok"));
     else if ((arg = argument(text, "upcall"))) do_upcall(arg);
+    else if ((arg = argument(text, "post"))) do_post(atol(arg));
     else if ((arg = argument(text, "raw"))) do_raw(arg);
     else if ((arg = argument(text, "exit"))) _exit(atoi(arg));
     else if ((arg = argument(text, "signal"))) do_signal(atoi(arg));
@@ -220,6 +231,7 @@ static int serve(void)
         switch (frame.p[0]) {
         case 'R': say(SPAN(".")); break;
         case 'e': buf_printf(&state, "[%s]", frame.p + 1); reply(SPAN("")); break;
+        case '+':
         case '?': do_query(frame.p + 1); break;
         case 'w': save(frame.p + 1); break;
         case 'I': write_image(frame.p + 1); break;

@@ -150,7 +150,8 @@ struct vat_machine *fixture_start(struct fixture *f, const char *name, const cha
 /* Answers an upcall with what it asked, in quotes. */
 static int quote(void *ctx, struct span text, struct buf *reply, struct err *e)
 {
-    (void)ctx;
+    struct fixture *f = ctx;
+    f->upcalls++;
     if (span_is(text, "refuse")) return err_set(e, EXIT_VAT, "refused");
     buf_printf(reply, "\"%.*s\"", SPAN_ARG(text));
     return 0;

@@ -19,6 +19,7 @@ struct fixture {
     size_t snapshot_count;
     unsigned bundles_read;
     unsigned snapshots_read;
+    unsigned upcalls;
     const char *bundle_dir;    /* where bundle IDs are file names; NULL: made-up bundles */
     struct arena arena;
 };

@@ -412,12 +412,15 @@ TEST(killed_at_each_upcall)
         v.kill_at = k;
         int result = tell(&v, call_text("bump", 0), &reply, &e);
         bool reached = v.upcalls >= k;
-        vat_end(&v);
         if (!reached) {
+            vat_end(&v);
             assert_int_equal(result, 0);
             assert_true(k > 2);
             break;
         }
+        /* It may have posted the upcall and be done; then the next command finds it dead. */
+        if (result == 0) result = tell(&v, call_text("bump", 0), &reply, &e);
+        vat_end(&v);
         assert_int_equal(result, -1);
         assert_int_equal(e.exit, EXIT_FAILED);
         assert_non_null(strstr(e.text, "v7:real"));

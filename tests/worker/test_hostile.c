@@ -217,6 +217,25 @@ TEST(babbling)
     refused("raw 323a2e612c323a2e622c", "spoke out of turn");
 }
 
+TEST(posted_upcalls)
+{
+    struct vat_machine *m = fixture_start(&f, "bad", NULL);
+    struct vat_reply reply;
+    struct err e;
+    bool ours = worker_port_counts(&f.port).mapped > 0;
+    if (ours) {
+        f.upcalls = 0;
+        assert_int_equal(fixture_command(&f, m, "post 20000", &reply, &e), 0);
+        assert_int_equal(f.upcalls, 20000);
+        assert_span_is(fixture_ask(&f, m, "upcall syscall"), "\"syscall\"");
+    }
+    fixture_stop(&f, m);
+    /* >a, then a wrong length; >a, then ?b, with something behind what wants an answer */
+    if (ours) refused("raw 323a3e612c783a", "bad length prefix");
+    if (ours) refused("raw 323a3e612c323a3f622c323a3e612c", "spoke out of turn");
+    if (!ours) refused("post 1", "none is allowed");
+}
+
 TEST(deaf)
 {
     struct vat_machine *m = fixture_start(&f, "bad", NULL);
@@ -461,6 +480,7 @@ int main(void)
         BOTH(good_meters),
         BOTH(exceptions_and_refused_upcalls),
         BOTH(babbling),
+        BOTH(posted_upcalls),
         IMPATIENT(deaf),
         IMPATIENT(closed_but_alive),
         BOTH(cut_frames),

@@ -61,6 +61,7 @@ STORE := \
 	snapshot \
 	share \
 	bundle \
+	bundle_check \
 	compartments \
 	zip \
 	gzip \

@@ -19,3 +19,9 @@ int compartments_check(struct span zip, struct span sha512, struct arena *a,
 /* Where its code starts.  The archive need not have been checked. */
 int compartments_entry(struct span zip, struct arena *a, struct bundle_entry *out,
                   struct err *e) MUST_CHECK;
+
+/* The archive in a bundle whose moduleFormat is endoZipBase64, checked.
+ * out    `zip` the archive's bytes, also on failure; *id in `a`; *info if it is not NULL
+ * fails  EXIT_INCOMPATIBLE without its contents or hash; EXIT_INTEGRITY */
+int bundle_unpack(struct jval bundle, struct arena *a, struct buf *zip, struct span *id,
+                  struct bundle_info *info, struct err *e) MUST_CHECK;

@@ -4,6 +4,8 @@
 //
 // usage: node tests/e2e/bundles.mjs            from the root of the repository
 //        BUNDLE_CASE=name node tests/e2e/bundles.mjs       one case, and what both say
+//        BUNDLE_CORPUS=tests/fuzz/corpus/bundle node tests/e2e/bundles.mjs
+//                                              only write the fuzzer's corpus, of some cases
 import '@endo/init/pre-bundle-source.js';
 import '@endo/init';
 import { checkBundle } from '@endo/check-bundle/lite.js';
@@ -266,6 +268,26 @@ const ask = async (name, text, allege) => {
     }
     return { ours, theirs };
 };
+
+const corpus = process.env.BUNDLE_CORPUS;
+if (corpus) {
+    const texts = /^(good|cjs|an id|getExport|base64 cut|stricter: base64.*|another hash)$/;
+    const archives = /^(good|text|a cycle|a comment|bytes in front|another date|a backslash|extra.*|a directory|compressed|a file (twice|more)|map: (an .*|another.*|tags|scopes)|an (error|exit).*|out of .*|by a .*|a record.*|stricter: files.*|only a map)$/;
+    fs.mkdirSync(corpus, { recursive: true });
+    for (const [name, spec] of Object.entries({ ...CASES, ...STRICTER })) {
+        const slug = name.replace(/[^a-zA-Z0-9]+/g, '-');
+        const text = texts.test(name) || archives.test(name) ? make(spec) : '';
+        if (texts.test(name)) {
+            fs.writeFileSync(path.join(corpus, `${slug}.json`), text);
+        }
+        if (archives.test(name)) {
+            const zipped = Buffer.from(JSON.parse(text).endoZipBase64, 'base64');
+            fs.writeFileSync(path.join(corpus, `${slug}.zip`), zipped);
+        }
+    }
+    fs.rmSync(dir, { recursive: true });
+    process.exit(0);
+}
 
 let passed = 0;
 let failed = 0;

@@ -41,7 +41,7 @@ define unit_fuzzer
 $(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $(2:%=src/%.c)
 	@mkdir -p $$(@D)
 	clang $$(WARN) -O1 -g $$(CPPFLAGS_OURS) -Itests -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined $$^ -lm -o $$@
+		-fno-sanitize-recover=undefined $$^ -lm $(3) -o $$@
 endef
 $(foreach f,$(unit_fuzz),$(eval $(call unit_fuzzer,$(f),$($(f)_needs))))
 

@@ -246,7 +246,9 @@ static void see_promise(struct audit *a, kref p)
         hold_all(a, &data);
         return;
     }
-    uint64_t n = promise_queue_length(k, p);
+    struct span waiting;
+    uint64_t n = 0;
+    while (promise_queued(k, p, n, &waiting)) n++;
     for (uint64_t i = 0; i < n; i++) {
         struct span key = arena_printf(kernel_arena(k), "%s.queue.%llu", kref_text(p).s,
                                        (unsigned long long)i);

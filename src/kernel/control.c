@@ -215,13 +215,11 @@ static bool bad_threshold(int64_t v)
     return v == 0 || v < REAP_NEVER;
 }
 
-int kernel_change_options(struct kernel *k, const struct kernel_changes *c, struct err *e)
+static int apply_changes(struct kernel *k, const struct kernel_changes *c, struct err *e)
 {
-    char crankhash[SHA256_HEX + 1], activityhash[SHA256_HEX + 1];
     if (bad_threshold(c->default_reap_interval) || bad_threshold(c->default_reap_gc_krefs)) {
         return err_set(e, EXIT_USAGE, "a default for reaping is a positive number, or 'never'");
     }
-    store_start_crank(k->store);
     if (c->default_reap_interval != REAP_DEFAULT) {
         change_threshold(k, "deliveries", c->default_reap_interval);
     }
@@ -231,9 +229,17 @@ int kernel_change_options(struct kernel *k, const struct kernel_changes *c, stru
     if (c->snapshot_interval >= 0) {
         state_set_u64(k, SPAN("kernel.snapshotInterval"), (uint64_t)c->snapshot_interval);
     }
-    kernel_emit_hashes(k, crankhash, activityhash);
-    store_end_crank(k->store);
     return 0;
+}
+
+int kernel_change_options(struct kernel *k, const struct kernel_changes *c, struct err *e)
+{
+    char crankhash[SHA256_HEX + 1], activityhash[SHA256_HEX + 1];
+    store_start_crank(k->store);
+    int failed = apply_changes(k, c, e);
+    kernel_emit_hashes(k, crankhash, activityhash); /* of a refusal too, as upstream */
+    store_end_crank(k->store);
+    return failed;
 }
 
 void kernel_inject_upgrade_events(struct kernel *k)

@@ -1,4 +1,6 @@
 /* Looking at a kernel: vats, status, dump (kernel.h). */
+#include <stdlib.h>
+
 #include "kernel/clist.h"
 #include "kernel/device.h"
 #include "kernel/fork.h"
@@ -126,33 +128,108 @@ void kernel_active_vats(struct kernel *k, struct buf *b)
     buf_putc(b, ']');
 }
 
-static void dump_row(struct buf *b, struct span r, const char *holder, struct span name)
+/* One line of a c-list, a vat's or a device's. */
+struct dump_row {
+    struct span kref_text, name;
+    kref r;
+    const char *holder; /* "v1", "d7" */
+    uint32_t number;
+};
+
+struct dump_rows {
+    struct dump_row *of;
+    size_t count, cap;
+};
+
+static void add_row(struct kernel *k, struct dump_rows *rows, struct dump_row row)
 {
-    comma(b);
-    buf_putc(b, '[');
-    json_put_string(b, r);
-    buf_printf(b, ",\"%s\",", holder);
-    json_put_string(b, name);
-    buf_putc(b, ']');
+    if (rows->count == rows->cap) {
+        size_t cap = rows->cap == 0 ? 64 : rows->cap * 2;
+        struct dump_row *more = ARENA_ARRAY(kernel_arena(k), struct dump_row, cap);
+        if (rows->count > 0) memcpy(more, rows->of, rows->count * sizeof *more);
+        rows->of = more;
+        rows->cap = cap;
+    }
+    rows->of[rows->count++] = row;
+}
+
+static int sign(uint64_t a, uint64_t b)
+{
+    return (a > b) - (a < b);
+}
+
+/* As people sort: by what is named, then by who holds it; numbers by value. */
+static int compare_rows(const void *a, const void *b)
+{
+    const struct dump_row *x = a, *y = b;
+    int c = sign((uint64_t)(unsigned char)x->kref_text.p[1], (uint64_t)(unsigned char)y->kref_text.p[1]);
+    if (c == 0) c = sign(x->r.n, y->r.n);
+    if (c == 0) c = sign((uint64_t)x->holder[0], (uint64_t)y->holder[0]);
+    return c != 0 ? c : sign(x->number, y->number);
+}
+
+static const char *holder_text(struct kernel *k, const char *text)
+{
+    return arena_printf(kernel_arena(k), "%s", text).p;
+}
+
+static void collect_vat_rows(struct kernel *k, vat_id vat, struct dump_rows *rows)
+{
+    struct clist_walk w = { 0 };
+    const char *holder = holder_text(k, vat_id_text(vat).s);
+    while (clist_next(k, vat, "", &w)) {
+        add_row(k, rows, (struct dump_row){ span_of_kref(k, w.r), arena_copy(kernel_arena(k), w.vref),
+                                            w.r, holder, vat.n });
+    }
+}
+
+static void collect_device_rows(struct kernel *k, device_id d, struct dump_rows *rows)
+{
+    struct span prefix = key_device(k, d, "c.", SPAN("")), key = prefix;
+    const char *holder = holder_text(k, device_id_text(d).s);
+    while (state_next_key(k, prefix, &key)) {
+        struct span slot = span_from(key, prefix.n);
+        struct dump_row row = { state_need(k, key), slot, { 0 }, holder, d.n };
+        if (slot.p[0] != 'k' && kref_parse(row.kref_text, &row.r)) add_row(k, rows, row);
+    }
 }
 
 static void dump_tables(struct kernel *k, struct buf *b)
 {
     uint64_t vats = state_need_u64(k, SPAN("vat.nextID")), devices = state_need_u64(k, SPAN("device.nextID"));
-    for (uint32_t n = 1; n < vats; n++) {
-        struct clist_walk w = { 0 };
-        while (clist_next(k, (vat_id){ n }, "", &w)) {
-            dump_row(b, span_of_kref(k, w.r), vat_id_text((vat_id){ n }).s, w.vref);
-        }
+    struct dump_rows rows = { 0 };
+    for (uint32_t n = 1; n < vats; n++) collect_vat_rows(k, (vat_id){ n }, &rows);
+    for (uint32_t n = 7; n < devices; n++) collect_device_rows(k, (device_id){ n }, &rows);
+    if (rows.count > 1) qsort(rows.of, rows.count, sizeof *rows.of, compare_rows);
+    for (size_t i = 0; i < rows.count; i++) {
+        comma(b);
+        buf_putc(b, '[');
+        json_put_string(b, rows.of[i].kref_text);
+        buf_printf(b, ",\"%s\",", rows.of[i].holder);
+        json_put_string(b, rows.of[i].name);
+        buf_putc(b, ']');
     }
-    for (uint32_t n = 7; n < devices; n++) {
-        device_id d = { n };
-        struct span prefix = key_device(k, d, "c.", SPAN("")), key = prefix;
-        while (state_next_key(k, prefix, &key)) {
-            struct span slot = span_from(key, prefix.n);
-            if (slot.p[0] != 'k') dump_row(b, state_need(k, key), device_id_text(d).s, slot);
-        }
+}
+
+static void dump_unresolved(struct kernel *k, struct buf *b, kref p)
+{
+    vat_id decider;
+    struct strings subscribers = promise_subscribers(k, p);
+    struct span message;
+    if (promise_decider(k, p, &decider)) buf_printf(b, ",\"decider\":\"%s\"", vat_id_text(decider).s);
+    buf_puts(b, ",\"policy\":");
+    json_put_string(b, promise_policy(k, p));
+    buf_puts(b, ",\"subscribers\":[");
+    for (size_t i = 0; i < subscribers.count; i++) {
+        comma(b);
+        json_put_string(b, subscribers.items[i]);
     }
+    buf_puts(b, "],\"queue\":[");
+    for (uint64_t at = 0; promise_queued(k, p, at, &message); at++) {
+        comma(b);
+        buf_put(b, message);
+    }
+    buf_puts(b, "]}");
 }
 
 static void dump_promise(struct kernel *k, struct buf *b, kref p)
@@ -163,15 +240,7 @@ static void dump_promise(struct kernel *k, struct buf *b, kref p)
     buf_printf(b, "{\"id\":\"%s\",\"state\":\"%s\",\"refCount\":%llu", kref_text(p).s, names[state],
                (unsigned long long)state_need_u64(k, key_kref(k, p, "refCount")));
     if (state == PROMISE_UNRESOLVED) {
-        vat_id decider;
-        if (promise_decider(k, p, &decider)) buf_printf(b, ",\"decider\":\"%s\"", vat_id_text(decider).s);
-        struct strings subscribers = promise_subscribers(k, p);
-        buf_puts(b, ",\"subscribers\":[");
-        for (size_t i = 0; i < subscribers.count; i++) {
-            comma(b);
-            json_put_string(b, subscribers.items[i]);
-        }
-        buf_printf(b, "],\"queueLength\":%llu}", (unsigned long long)promise_queue_length(k, p));
+        dump_unresolved(k, b, p);
         return;
     }
     struct capdata data;

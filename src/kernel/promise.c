@@ -111,11 +111,16 @@ void promise_queue_message(struct kernel *k, kref p, struct span message)
     stats_inc(&k->stats, STAT_PROMISE_QUEUES_LENGTH);
 }
 
-uint64_t promise_queue_length(struct kernel *k, kref p)
+bool promise_queued(struct kernel *k, kref p, uint64_t at, struct span *message)
 {
-    uint64_t n = 0;
-    while (state_has(k, queue_item_key(k, p, n))) n++;
-    return n;
+    return kv_get(k->store, queue_item_key(k, p, at), message);
+}
+
+struct span promise_policy(struct kernel *k, kref p)
+{
+    struct span policy = SPAN("ignore");
+    kv_get(k->store, key_kref(k, p, "policy"), &policy);
+    return policy;
 }
 
 static void delete_queue(struct kernel *k, kref p)
@@ -192,8 +197,7 @@ static void apply_policy(struct kernel *k, kref p, struct span policy, bool reje
 void promise_resolve(struct kernel *k, kref p, bool rejected, const struct capdata *data)
 {
     struct strings subscribers = promise_subscribers(k, p);
-    struct span policy = SPAN("ignore");
-    kv_get(k->store, key_kref(k, p, "policy"), &policy);
+    struct span policy = promise_policy(k, p);
     for (size_t i = 0; i < subscribers.count; i++) {
         vat_id vat;
         bool ok = vat_id_parse(subscribers.items[i], &vat);

@@ -31,8 +31,9 @@ struct strings promise_subscribers(struct kernel *k, kref p);
 void promise_subscribe(struct kernel *k, kref p, vat_id vat);
 /* Keep a message until the promise settles; the event's references stay counted. */
 void promise_queue_message(struct kernel *k, kref p, struct span message);
-/* How many messages wait on it. */
-uint64_t promise_queue_length(struct kernel *k, kref p);
+/* The messages that wait on it, from 0; false after the last. */
+bool promise_queued(struct kernel *k, kref p, uint64_t at, struct span *message);
+struct span promise_policy(struct kernel *k, kref p); /* of an unresolved one */
 /* Put all waiting messages back on the acceptance queue (a lateral move: counts stay). */
 void promise_requeue(struct kernel *k, kref p);
 

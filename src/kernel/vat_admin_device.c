@@ -75,14 +75,29 @@ static struct span state_key(const struct invocation *in, const char *field, str
     return key_device(in->k, in->d, "vs.", span_join(in->k, field, rest, ""));
 }
 
+/* The device's reads and writes are syscalls, and counted. */
+static bool get_state(struct invocation *in, struct span key, struct span *out)
+{
+    stats_inc(&in->k->stats, STAT_SYSCALLS);
+    stats_inc(&in->k->stats, STAT_SYSCALL_VATSTORE_GET);
+    return kv_get(in->k->store, key, out);
+}
+
+static void set_state(struct invocation *in, struct span key, struct span value)
+{
+    stats_inc(&in->k->stats, STAT_SYSCALLS);
+    stats_inc(&in->k->stats, STAT_SYSCALL_VATSTORE_SET);
+    kv_set(in->k->store, key, value);
+}
+
 static struct span allocate_node(struct invocation *in)
 {
     struct span key = state_key(in, "nextDev", SPAN("")), text = SPAN("1");
-    kv_get(in->k->store, key, &text);
+    get_state(in, key, &text);
     uint64_t n = 0;
     bool ok = span_u64(text, &n);
     INVARIANT(ok);
-    state_set_u64(in->k, key, n + 1);
+    set_state(in, key, arena_printf(kernel_arena(in->k), "%llu", (unsigned long long)n + 1));
     return arena_printf(kernel_arena(in->k), "d+%llu", (unsigned long long)n);
 }
 
@@ -90,11 +105,11 @@ static bool answer_bundlecap(struct invocation *in, struct span id)
 {
     struct kernel *k = in->k;
     struct span key = state_key(in, "id.", id), cap;
-    if (!kv_get(k->store, key, &cap)) {
+    if (!get_state(in, key, &cap)) {
         if (!bundle_has(k->store, id)) return answer_undefined(in);
         cap = allocate_node(in);
-        kv_set(k->store, key, cap);
-        kv_set(k->store, state_key(in, "slot.", cap), id);
+        set_state(in, key, cap);
+        set_state(in, state_key(in, "slot.", cap), id);
     }
     struct arena *a = kernel_arena(k);
     return answer(in, pass_slot(a, span_of_kref(k, device_node(k, in->d, cap)),
@@ -145,7 +160,7 @@ static bool answer_bundle(struct invocation *in, struct span id)
 static bool invoke_bundlecap(struct invocation *in, struct span method)
 {
     struct span id;
-    if (!kv_get(in->k->store, state_key(in, "slot.", in->slot), &id)) {
+    if (!get_state(in, state_key(in, "slot.", in->slot), &id)) {
         return fail(in, "unknown device node");
     }
     if (span_is(method, "getBundleID")) return answer(in, pass_string(kernel_arena(in->k), id));

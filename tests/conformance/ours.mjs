@@ -32,6 +32,6 @@ export const runOurs = (scenario, store, ...options) => {
         return JSON.parse(out);
     } catch (e) {
         const said = `${e.stderr || ''}`.trim().split('\n').slice(-20).join('\n');
-        throw Error(said || e.message, { cause: e });
+        throw Error([e.signal || e.status, said].join(': '), { cause: e });
     }
 };

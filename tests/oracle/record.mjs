@@ -47,7 +47,7 @@ const main = async () => {
             );
         } catch (e) {
             failed += 1;
-            console.log(`${name}: FAILED ${e.stack}`);
+            console.log(`${name}: FAILED ${e.message}`, e.cause ? `(${e.cause.stack || e.cause.message})` : '');
         }
     }
     return failed ? 1 : 0;

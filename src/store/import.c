@@ -136,15 +136,13 @@ static bool is_sha256(struct span s)
     return s.n == SHA256_HEX;
 }
 
-/* What an error says a record or artifact is called. */
+/* What an error says a record or artifact is called; and what is said may quote it. */
 static int in(struct err *e, struct span name)
 {
-    char shown[80];
-    size_t n = 0;
-    for (; n < name.n && n < sizeof shown - 1; n++)
-        shown[n] = name.p[n] >= ' ' && name.p[n] < 127 ? name.p[n] : '?';
-    shown[n] = '\0';
-    return err_while(e, "%s", shown);
+    for (char *c = e->text; *c != '\0'; c++) {
+        if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
+    }
+    return err_while(e, "%s", name_shown(name).s);
 }
 
 static int check_text(struct span key, struct span value, struct err *e)

@@ -4,7 +4,7 @@
 # STORE_TESTS and STORE_TESTS_LONG are for tests/run.sh; STORE_PROGRAMS must be built first.
 # bench_store is run by hand.
 
-store_unit := test_store_open test_store_rows test_store_bundle
+store_unit := test_store_open test_store_rows test_store_bundle test_store_transfer
 store_model := test_store_ops test_store_crash
 store_tools := make_store store_script bench_store
 store_model_o := $(BUILD)/tests/store/model.o $(BUILD)/tests/store/memvfs.o
@@ -32,5 +32,12 @@ STORE_TESTS += "$(BUILD)/tests/fuzz/fuzz_bundle tests/fuzz/corpus/bundle"
 $(eval $(call unit_link,fuzz/fuzz_bundle,$(bundle_needs),\
 	$(BUILD)/tests/fuzz/plain.o -lcrypto -lz -lm))
 $(eval $(call unit_fuzzer,fuzz_bundle,$(bundle_needs),-lcrypto -lz))
+
+# The importer, likewise.
+import_needs := $(BASE:%=base/%) $(STORE:%=store/%)
+STORE_PROGRAMS += $(BUILD)/tests/fuzz/fuzz_import
+STORE_TESTS += "$(BUILD)/tests/fuzz/fuzz_import tests/fuzz/corpus/import"
+$(eval $(call unit_link,fuzz/fuzz_import,$(import_needs),$(BUILD)/tests/fuzz/plain.o $(LIBS)))
+$(eval $(call unit_fuzzer,fuzz_import,$(import_needs),$(LIBS)))
 
 -include $(wildcard $(BUILD)/tests/store/*.d)

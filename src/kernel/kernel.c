@@ -45,6 +45,7 @@ void kernel_emit_hashes(struct kernel *k, char crankhash[SHA256_HEX + 1],
                         char activityhash[SHA256_HEX + 1])
 {
     struct buf b = { 0 };
+    buf_room(&b, 2048); /* what they fill: spares growing there, twice a delivery */
     stats_put(&k->stats, true, &b);
     kv_set(k->store, SPAN("kernelStats"), buf_span(&b));
     buf_reset(&b);

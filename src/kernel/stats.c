@@ -1,36 +1,38 @@
 #include "kernel/stats.h"
 
 struct stat_name {
-    const char *key;
+    struct span key;
     bool gauge, consensus;
 };
 
+#define NAME(text) { text, sizeof text - 1 }
+
 static const struct stat_name names[STAT_COUNT] = {
-    [STAT_SYSCALLS] = { "syscalls", false, false },
-    [STAT_SYSCALL_SEND] = { "syscallSend", false, false },
-    [STAT_SYSCALL_CALL_NOW] = { "syscallCallNow", false, false },
-    [STAT_SYSCALL_SUBSCRIBE] = { "syscallSubscribe", false, false },
-    [STAT_SYSCALL_RESOLVE] = { "syscallResolve", false, false },
-    [STAT_SYSCALL_EXIT] = { "syscallExit", false, false },
-    [STAT_SYSCALL_VATSTORE_GET] = { "syscallVatstoreGet", false, false },
-    [STAT_SYSCALL_VATSTORE_SET] = { "syscallVatstoreSet", false, false },
-    [STAT_SYSCALL_VATSTORE_GET_NEXT_KEY] = { "syscallVatstoreGetNextKey", false, false },
-    [STAT_SYSCALL_VATSTORE_DELETE] = { "syscallVatstoreDelete", false, false },
-    [STAT_SYSCALL_DROP_IMPORTS] = { "syscallDropImports", false, false },
-    [STAT_DISPATCHES] = { "dispatches", false, false },
-    [STAT_DISPATCH_DELIVER] = { "dispatchDeliver", false, false },
-    [STAT_DISPATCH_NOTIFY] = { "dispatchNotify", false, false },
-    [STAT_KERNEL_OBJECTS] = { "kernelObjects", true, false },
-    [STAT_KERNEL_DEVICES] = { "kernelDevices", true, false },
-    [STAT_KERNEL_PROMISES] = { "kernelPromises", true, false },
-    [STAT_KP_UNRESOLVED] = { "kpUnresolved", true, false },
-    [STAT_KP_FULFILLED] = { "kpFulfilled", true, false },
-    [STAT_KP_REJECTED] = { "kpRejected", true, false },
-    [STAT_RUN_QUEUE_LENGTH] = { "runQueueLength", true, true },
-    [STAT_ACCEPTANCE_QUEUE_LENGTH] = { "acceptanceQueueLength", true, true },
-    [STAT_PROMISE_QUEUES_LENGTH] = { "promiseQueuesLength", true, true },
-    [STAT_CLIST_ENTRIES] = { "clistEntries", true, false },
-    [STAT_VATS] = { "vats", true, false },
+    [STAT_SYSCALLS] = { NAME("syscalls"), false, false },
+    [STAT_SYSCALL_SEND] = { NAME("syscallSend"), false, false },
+    [STAT_SYSCALL_CALL_NOW] = { NAME("syscallCallNow"), false, false },
+    [STAT_SYSCALL_SUBSCRIBE] = { NAME("syscallSubscribe"), false, false },
+    [STAT_SYSCALL_RESOLVE] = { NAME("syscallResolve"), false, false },
+    [STAT_SYSCALL_EXIT] = { NAME("syscallExit"), false, false },
+    [STAT_SYSCALL_VATSTORE_GET] = { NAME("syscallVatstoreGet"), false, false },
+    [STAT_SYSCALL_VATSTORE_SET] = { NAME("syscallVatstoreSet"), false, false },
+    [STAT_SYSCALL_VATSTORE_GET_NEXT_KEY] = { NAME("syscallVatstoreGetNextKey"), false, false },
+    [STAT_SYSCALL_VATSTORE_DELETE] = { NAME("syscallVatstoreDelete"), false, false },
+    [STAT_SYSCALL_DROP_IMPORTS] = { NAME("syscallDropImports"), false, false },
+    [STAT_DISPATCHES] = { NAME("dispatches"), false, false },
+    [STAT_DISPATCH_DELIVER] = { NAME("dispatchDeliver"), false, false },
+    [STAT_DISPATCH_NOTIFY] = { NAME("dispatchNotify"), false, false },
+    [STAT_KERNEL_OBJECTS] = { NAME("kernelObjects"), true, false },
+    [STAT_KERNEL_DEVICES] = { NAME("kernelDevices"), true, false },
+    [STAT_KERNEL_PROMISES] = { NAME("kernelPromises"), true, false },
+    [STAT_KP_UNRESOLVED] = { NAME("kpUnresolved"), true, false },
+    [STAT_KP_FULFILLED] = { NAME("kpFulfilled"), true, false },
+    [STAT_KP_REJECTED] = { NAME("kpRejected"), true, false },
+    [STAT_RUN_QUEUE_LENGTH] = { NAME("runQueueLength"), true, true },
+    [STAT_ACCEPTANCE_QUEUE_LENGTH] = { NAME("acceptanceQueueLength"), true, true },
+    [STAT_PROMISE_QUEUES_LENGTH] = { NAME("promiseQueuesLength"), true, true },
+    [STAT_CLIST_ENTRIES] = { NAME("clistEntries"), true, false },
+    [STAT_VATS] = { NAME("vats"), true, false },
 };
 
 void stats_inc(struct stats *s, enum stat which)
@@ -48,12 +50,13 @@ void stats_dec(struct stats *s, enum stat which, int64_t by)
 }
 
 /* Some fifty of them are written twice a delivery: printf was a fifth of the kernel's time. */
-static void put_number(struct buf *b, const char *key, const char *suffix, int64_t value)
+static void put_number(struct buf *b, struct span key, struct span suffix, int64_t value)
 {
-    buf_puts(b, b->p[b->n - 1] != '{' ? ",\"" : "\"");
-    buf_puts(b, key);
-    buf_puts(b, suffix);
-    buf_puts(b, "\":");
+    if (b->p[b->n - 1] != '{') buf_putc(b, ',');
+    buf_putc(b, '"');
+    buf_put(b, key);
+    buf_put(b, suffix);
+    buf_put(b, SPAN("\":"));
     buf_put_i64(b, value);
 }
 
@@ -62,20 +65,20 @@ void stats_put(const struct stats *s, bool consensus, struct buf *b)
     buf_putc(b, '{');
     for (size_t i = 0; i < STAT_COUNT; i++) {
         if (names[i].consensus != consensus) continue;
-        put_number(b, names[i].key, "", s->of[i].now);
+        put_number(b, names[i].key, SPAN(""), s->of[i].now);
         if (!names[i].gauge) continue;
-        put_number(b, names[i].key, "Up", s->of[i].up);
-        put_number(b, names[i].key, "Down", s->of[i].down);
-        put_number(b, names[i].key, "Max", s->of[i].max);
+        put_number(b, names[i].key, SPAN("Up"), s->of[i].up);
+        put_number(b, names[i].key, SPAN("Down"), s->of[i].down);
+        put_number(b, names[i].key, SPAN("Max"), s->of[i].max);
     }
     buf_putc(b, '}');
 }
 
-static int64_t number_of(struct jval from, const char *key, const char *suffix)
+static int64_t number_of(struct jval from, struct span key, const char *suffix)
 {
     char name[64];
-    size_t n = strlen(key), m = strlen(suffix);
-    memcpy(name, key, n);
+    size_t n = key.n, m = strlen(suffix);
+    memcpy(name, key.p, n);
     memcpy(name + n, suffix, m + 1);
     double d;
     return json_double(json_get(from, name), &d) ? (int64_t)d : 0;

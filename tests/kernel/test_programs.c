@@ -11,7 +11,12 @@
  *                                                   drop, retire, retire-export, abandon, set,
  *                                                   exit, fail: as in scripted.h
  *   error a                its next delivery fails  reap           all bring out their dead
+ *   vat d 5000             … with a meter of its own          vat d m1       … with that one
+ *   refill m1 500          more for a meter
  *   fork c d o+1 …         d is a fork of c         zygotify c     terminate c
+ *   upgrade c auto         to that behaviour; "upgrade c auto startVat" fails in startVat,
+ *                          with bringOutYourDead in that
+ *   budget 3               so much of each phase a crank, of cleaning up; 0: not at all
  *   crank 3                run so many cranks       run            run to the end
  *   restart                the kernel is closed and opened again
  *
@@ -35,6 +40,8 @@ struct run {
     struct world w;
     vat_id vats[NAMES]; /* by letter; n == 0: no such vat */
     bool without_restarts;
+    struct run_policy policy;
+    uint64_t budget;    /* for cleaning up */
 };
 
 static struct buf program; /* under way, for whoever reports a failure */
@@ -82,7 +89,7 @@ static void do_in_vat(struct run *r, vat_id vat, const char *line)
 {
     if (!alive(&r->w, vat) || vat_is_sealed(r->w.kernel, vat)) return;
     queue_poke(&r->w, vat, line);
-    for (unsigned i = 0; i < 200; i++) {
+    for (unsigned i = 0; i < 3000; i++) {
         if (key_text(&r->w, "v%u.vs.plan.bringOutYourDead", vat.n) == NULL || !alive(&r->w, vat)) return;
         steps(r, 1);
     }
@@ -124,6 +131,39 @@ static void boot_calls(struct run *r, const char *method, const char *body)
     do_in_vat(r, r->w.boot, line);
 }
 
+static void make_vat_of(struct run *r, char letter, const char *meter)
+{
+    char body[256], options[64] = "";
+    if (meter[0] >= '0' && meter[0] <= '9') {
+        snprintf(body, sizeof body, "#['+%s','+1000']", meter);
+        boot_calls(r, "createMeter", body);
+        uint64_t made = state_need_u64(r->w.kernel, SPAN("meter.nextID")) - 1;
+        snprintf(options, sizeof options, "'meterID':'m%llu'", (unsigned long long)made);
+    } else if (meter[0] != '\0') {
+        snprintf(options, sizeof options, "'meterID':'%s'", meter);
+    }
+    r->vats[letter - 'a'] = next_vat(r);
+    snprintf(body, sizeof body, "#['%s',{%s}]", bundle_named("puppet"), options);
+    boot_calls(r, "createByBundleID", body);
+}
+
+static void do_upgrade(struct run *r, vat_id vat, const char *bundle, const char *fails_in)
+{
+    char body[256];
+    if (vat.n == 0) return;
+    if (fails_in[0] != '\0' && alive(&r->w, vat)) plan(&r->w, vat, fails_in, "!error as told");
+    snprintf(body, sizeof body, "#['v%u','%s',{},'upgraded']", vat.n, bundle_named(bundle));
+    boot_calls(r, "upgradeVat", body);
+}
+
+static bool allow_cleanup(void *self, struct cleanup_work *budget)
+{
+    const struct run *r = self;
+    uint64_t n = r->budget;
+    *budget = (struct cleanup_work){ n, n, n, n, n, n };
+    return n > 0;
+}
+
 static void do_fork(struct run *r, char *words[], size_t count)
 {
     kref refs[WORDS_MAX];
@@ -152,7 +192,11 @@ static size_t least_words(const char *verb)
         if (strcmp(verb, alone[i]) == 0) return 1;
     }
     if (strcmp(verb, "export") == 0) return 4;
-    return strcmp(verb, "fork") == 0 || strcmp(verb, "meet") == 0 ? 3 : 2;
+    static const char *const three[] = { "fork", "meet", "refill", "upgrade" };
+    for (size_t i = 0; i < 4; i++) {
+        if (strcmp(verb, three[i]) == 0) return 3;
+    }
+    return 2;
 }
 
 static void do_words(struct run *r, char *words[], size_t count)
@@ -163,9 +207,14 @@ static void do_words(struct run *r, char *words[], size_t count)
     vat_id vat = vat_called(r, count > 1 ? words[1] : "");
     struct err e;
     if (strcmp(verb, "vat") == 0) {
-        r->vats[words[1][0] - 'a'] = next_vat(r);
-        snprintf(body, sizeof body, "#['%s',{}]", bundle_named("puppet"));
-        boot_calls(r, "createByBundleID", body);
+        make_vat_of(r, words[1][0], count > 2 ? words[2] : "");
+    } else if (strcmp(verb, "refill") == 0) {
+        snprintf(body, sizeof body, "#['%s','+%s']", words[1], words[2]);
+        boot_calls(r, "addMeterRemaining", body);
+    } else if (strcmp(verb, "upgrade") == 0) {
+        do_upgrade(r, vat, words[2], count > 3 ? words[3] : "");
+    } else if (strcmp(verb, "budget") == 0) {
+        r->budget = strtoull(words[1], NULL, 10);
     } else if (strcmp(verb, "meet") == 0) {
         do_meet(r, words);
     } else if (strcmp(verb, "fork") == 0) {
@@ -221,11 +270,15 @@ static void open_run(struct run *r, uint64_t seed)
     s.online_max = rng_chance(&g, 1, 2) ? 0 : 1 + rng_below(&g, 4);
     s.pipelining = rng_chance(&g, 1, 4) ? "c" : NULL;
     world_open(&r->w, &s);
+    r->budget = CLEANUP_UNLIMITED;
+    r->policy = (struct run_policy){ .self = r, .allow_cleanup = allow_cleanup };
+    r->w.policy = &r->policy;
     for (int i = 0; i < 3; i++) r->vats[i] = vat_named(&r->w, s.vats[i]);
 }
 
 static void check_litter(struct run *r)
 {
+    if (r->budget == 0) r->budget = 2;
     steps(r, 5000);
     if (world_litter(&r->w) > 0) fail_msg("%.*s", SPAN_ARG(buf_span(&r->w.breaches)));
 }
@@ -252,6 +305,7 @@ static void again_without_restarts(struct span text, uint64_t seed, struct buf *
     open_run(&r, seed);
     r.without_restarts = true;
     do_text(&r, text);
+    if (r.budget == 0) r.budget = 2;
     steps(&r, 5000);
     world_dump(&r.w, &got);
     if (!span_eq(buf_span(&got), buf_span(want))) {
@@ -335,6 +389,13 @@ static const char *decided(struct maker *m)
     return found;
 }
 
+/* Abandoned by an upgrade, or not. */
+static const char *new_export(struct maker *m)
+{
+    static const char *const names[] = { "o+v1/2", "o+v1/3:1", "o+d1/2", "o+d7", "o+d1/2:1" };
+    return RNG_PICK(&m->g, names);
+}
+
 /* Something it can pass on: an import, an export old or new, a promise. */
 static const char *anything(struct maker *m)
 {
@@ -347,6 +408,7 @@ static const char *anything(struct maker *m)
     default: break;
     }
     if (name != NULL) return name;
+    if (chance(m, 1, 4)) return new_export(m);
     snprintf(fresh, sizeof fresh, "%s+%u", chance(m, 1, 5) ? "p" : "o", 1 + (unsigned)rng_below(&m->g, 5));
     if (fresh[0] == 'p') snprintf(fresh, sizeof fresh, "p+%u", 1000 + (unsigned)rng_below(&m->g, 1u << 30));
     return fresh;
@@ -408,7 +470,9 @@ static bool make_vat(struct maker *m)
 {
     for (int i = 3; i < CREATURES_MAX; i++) {
         if (m->r->vats[i].n > 0 && alive(&m->r->w, m->r->vats[i])) continue;
-        snprintf(m->line, sizeof m->line, "vat %c", 'a' + i);
+        if (chance(m, 1, 3)) snprintf(m->line, sizeof m->line, "vat %c %u", 'a' + i, 900 + (unsigned)rng_below(&m->g, 9000));
+        else if (chance(m, 1, 6)) snprintf(m->line, sizeof m->line, "vat %c m%u", 'a' + i, 1 + (unsigned)rng_below(&m->g, 3));
+        else snprintf(m->line, sizeof m->line, "vat %c", 'a' + i);
         return true;
     }
     return false;
@@ -448,6 +512,28 @@ static bool make_illegal(struct maker *m)
     return true;
 }
 
+static bool make_upgrade(struct maker *m)
+{
+    static const char *const to[] = { "puppet", "puppet", "auto", "puppet startVat", "auto bringOutYourDead", "broken" };
+    put(m, "upgrade", RNG_PICK(&m->g, to));
+    return true;
+}
+
+static bool make_refill(struct maker *m)
+{
+    char text[16];
+    snprintf(text, sizeof text, "m%u", 1 + (unsigned)rng_below(&m->g, 3));
+    if (key_text(&m->r->w, "%s.remaining", text) == NULL) return false;
+    snprintf(m->line, sizeof m->line, "refill %s %u", text, 1 + (unsigned)rng_below(&m->g, 4000));
+    return true;
+}
+
+static bool make_budget(struct maker *m)
+{
+    snprintf(m->line, sizeof m->line, "budget %u", (unsigned)rng_below(&m->g, 5));
+    return true;
+}
+
 static bool make_plain(struct maker *m, const char *verb, unsigned most)
 {
     snprintf(m->line, sizeof m->line, most > 0 ? "%s %u" : "%s", verb, 1 + (unsigned)rng_below(&m->g, most + 1));
@@ -455,12 +541,13 @@ static bool make_plain(struct maker *m, const char *verb, unsigned most)
 }
 
 enum kind { SEND, SUBSCRIBE, RESOLVE, CYCLE, DROP, RETIRE, RETIRE_EXPORT, ABANDON, SET, VAT, MEET, FORK, SEAL,
-            TERMINATE, EXIT, FAIL, ERROR, ILLEGAL, REAP, CRANK, RUN, RESTART, KINDS };
+            TERMINATE, EXIT, FAIL, ERROR, ILLEGAL, REAP, CRANK, RUN, RESTART,
+            UPGRADE, REFILL, BUDGET, KINDS };
 
 static const unsigned usual[KINDS] = { [SEND] = 30, [SUBSCRIBE] = 10, [RESOLVE] = 16, [CYCLE] = 2, [DROP] = 12,
     [RETIRE] = 8, [RETIRE_EXPORT] = 8, [ABANDON] = 2, [SET] = 2, [VAT] = 5, [MEET] = 6, [FORK] = 8, [SEAL] = 2,
     [TERMINATE] = 1, [EXIT] = 1, [FAIL] = 1, [ERROR] = 1, [ILLEGAL] = 1, [REAP] = 2, [CRANK] = 25, [RUN] = 6,
-    [RESTART] = 3 };
+    [RESTART] = 3, [UPGRADE] = 6, [REFILL] = 2, [BUDGET] = 2 };
 
 static bool make_line(struct maker *m, enum kind kind)
 {
@@ -487,6 +574,9 @@ static bool make_line(struct maker *m, enum kind kind)
     case CRANK: return make_plain(m, "crank", 5);
     case RUN: return make_plain(m, "run", 0);
     case RESTART: return make_plain(m, "restart", 0);
+    case UPGRADE: return make_upgrade(m);
+    case REFILL: return make_refill(m);
+    case BUDGET: return make_budget(m);
     case KINDS:
     default: return false;
     }

@@ -1,7 +1,7 @@
 /* Every sequence of a few operations in a small world: a owns one object and decides one
- * promise; b and c may come to know them.  The operations are the kernel's own, below the
- * queue of messages, in one crank that is rolled back: 10,640 sequences of up to five, 81,713
- * of up to six (the argument). */
+ * promise; b and c may come to know them; a may be upgraded.  The operations are the kernel's
+ * own, below the queue of messages, in one crank that is rolled back: 19,552 sequences of up to
+ * five (the argument says how many). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -9,6 +9,7 @@
 #include "kernel/cleanup.h"
 #include "kernel/lifecycle.h"
 #include "kernel/syscall.h"
+#include "kernel/upgrade.h"
 #include "lib/gen.h"
 #include "world.h"
 
@@ -18,7 +19,8 @@ enum op {
     A_RETIRES, A_ABANDONS,
     P_TO_B, B_SUBSCRIBES, A_RESOLVES, A_REJECTS_WITH_ITSELF, B_IS_NOTIFIED,
     COLLECT,                         /* one group of garbage collection actions */
-    A_ENDS, B_ENDS, CLEAN_UP,
+    A_ENDS, B_ENDS, CLEAN_UP, CLEAN_UP_A_BIT,
+    A_IS_UPGRADED,
     OPS
 };
 
@@ -26,6 +28,7 @@ static const char *const op_names[OPS] = {
     "a hands o+1 to b", "a hands o+1 to c", "b hands it to c", "b drops it", "b retires it", "c drops it",
     "c retires it", "a retires it", "a abandons it", "a hands p+1 to b", "b subscribes", "a resolves p+1 to it",
     "a rejects p+1 with itself", "b is notified", "garbage is collected", "a ends", "b ends", "the dead are cleaned up",
+    "the dead are cleaned up a bit", "a is upgraded",
 };
 
 struct small {
@@ -33,6 +36,7 @@ struct small {
     struct kernel *k;
     vat_id a, b, c;
     kref o, p; /* as a last exported them */
+    bool upgraded; /* its machine is ahead of what will be rolled back */
     uint64_t cases;
 };
 
@@ -131,14 +135,30 @@ static bool end(struct small *s, vat_id vat)
     return true;
 }
 
-static bool clean_up(struct small *s)
+static bool clean_up(struct small *s, uint64_t most)
 {
     vat_id vat;
     if (!vat_first_terminated(s->k, &vat)) return false;
-    const uint64_t all = CLEANUP_UNLIMITED;
-    const struct cleanup_work budget = { all, all, all, all, all, all };
+    const struct cleanup_work budget = { most, most, most, most, most, most };
     struct cleanup_work work;
     cleanup_crank(s->k, vat, &budget, &work);
+    return true;
+}
+
+static bool upgrade_a(struct small *s)
+{
+    struct crank_result r = { 0 };
+    struct jval event;
+    struct err e;
+    if (!vat_is_alive(s->k, s->a)) return false;
+    struct arena *a = kernel_arena(s->k);
+    struct span text = arena_printf(a, "{\"vatID\":\"%s\",\"upgradeID\":\"up1\",\"bundleID\":\"%s\",\"vatParameters\":"
+                                    "{\"body\":\"#[]\",\"slots\":[]},\"upgradeMessage\":\"m\"}", vat_id_text(s->a).s,
+                                    bundle_named("auto"));
+    assert_int_equal(json_parse(a, text, &event, &e), 0);
+    if (upgrade_crank(s->k, event, &r, &e) != 0) fail_msg("%s", e.text);
+    if (r.abort) fail_msg("the upgrade failed");
+    s->upgraded = true;
     return true;
 }
 
@@ -179,7 +199,9 @@ static bool apply(struct small *s, enum op op)
     case COLLECT: return collect(s);
     case A_ENDS: return end(s, s->a);
     case B_ENDS: return end(s, s->b);
-    case CLEAN_UP: return clean_up(s);
+    case CLEAN_UP: return clean_up(s, CLEANUP_UNLIMITED);
+    case CLEAN_UP_A_BIT: return clean_up(s, 2);
+    case A_IS_UPGRADED: return upgrade_a(s);
     case OPS:
     default: return false;
     }
@@ -201,7 +223,7 @@ static void report(const struct gen *g, const enum op *ops, unsigned count)
 static bool ends_clean(struct small *s)
 {
     for (unsigned i = 0; i < 100; i++) {
-        bool worked = clean_up(s);
+        bool worked = clean_up(s, CLEANUP_UNLIMITED);
         if (!worked) worked = collect(s);
         if (!worked) worked = notify_b(s);
         if (!worked) break;
@@ -230,6 +252,8 @@ static void one_case(struct small *s, struct gen *g, unsigned most)
             fail_msg("%.*s", SPAN_ARG(buf_span(&s->w.breaches)));
         }
     }
+    if (s->upgraded) warehouse_stop(s->k, s->a);
+    s->upgraded = false;
     kernel_rollback(s->k, SAVEPOINT_START);
     kref_set_clear(&s->k->maybe_free);
     store_end_crank(s->w.store);

@@ -5,6 +5,8 @@
 #   make check       build and run the tests, under five minutes after the build
 #   make check-long  what takes longer: full sweeps, upstream's kernel run anew
 #   make asan        the tests with address and undefined-behaviour sanitizers on our code
+#   make coverage    branch coverage of src/kernel by the tests over scripted vats
+#   make fuzz        every fuzz target for a minute (SECONDS=60)
 #   make bench       measure ours and the peers into build/bench.json, and BENCHMARKS.md
 #   make install     into $(DESTDIR)$(PREFIX)
 #   make clean

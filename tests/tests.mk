@@ -13,6 +13,7 @@ include tests/conformance/conformance.mk
 include tests/fork/fork.mk
 include tests/e2e/e2e.mk
 include tests/demo/demo.mk
+include tests/fuzz/fuzz.mk
 
 CHECK_PROGRAMS := $(UNIT_PROGRAMS) $(MARSHAL_PROGRAMS) $(KERNEL_PROGRAMS) $(STORE_PROGRAMS) \
 	$(worker_test_programs) $(ENGINE_PROGRAMS) $(CONFORMANCE_PROGRAMS) $(FORK_PROGRAMS) \
@@ -46,7 +47,8 @@ asan: all
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan OPT='-O1 -g' \
 		SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' san-run
 
-# A slice of check-long for CI: seeded by ZYGOTE_SEED, one scenario through upstream anew.
+# A slice of check-long for CI: seeded by ZYGOTE_SEED, one scenario through upstream anew,
+# each fuzz target for a moment.
 .PHONY: check-slice
 SLICE := $(word $(shell expr 1 + $${ZYGOTE_SEED:-0} % $(words $(SCENARIOS))),$(SCENARIOS))
 check-slice: check-programs
@@ -55,3 +57,4 @@ check-slice: check-programs
 		"tests/conformance/scenario.sh $(SLICE) --anew" \
 		"tests/conformance/scenario.sh $(SLICE) --stock" \
 		$(BUILD)/tests/kernel/test_programs $(BUILD)/tests/store/test_store_ops $(MARSHAL_TESTS) $(BUILD)/tests/unit/test_json_node
+	@$(MAKE) --no-print-directory fuzz SECONDS=5

@@ -1,7 +1,7 @@
 /* What a worker sends, from anybody: the first byte of an input says in what pieces the
  * rest arrives; how it is cut must not matter, and no byte may do harm.
  *
- *     make fuzz-frame SECONDS=60                            (libFuzzer, clang)
+ *     make fuzz FUZZ=frame                                  (libFuzzer, clang)
  *     build/tests/fuzz/fuzz_frame tests/fuzz/corpus/frame   (with plain.c: the corpus only)
  */
 #include "base/netstring.h"

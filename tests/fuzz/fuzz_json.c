@@ -1,7 +1,7 @@
 /* JSON from anybody: parse -> print -> parse -> print is a fixed point, and every reader
  * agrees with every other.
  *
- *     clang -g -O1 -fsanitize=fuzzer,address,undefined … && build/fuzz/fuzz_json DIR
+ *     make fuzz FUZZ=json                                    (libFuzzer, clang)
  *     build/tests/fuzz/fuzz_json tests/fuzz/corpus/json      (with plain.c: the corpus only)
  */
 #include <stddef.h>

@@ -2,7 +2,7 @@
  *
  * The first byte says how many slots there are; the rest is the body.
  *
- *     make build/fuzz/fuzz_marshal && build/fuzz/fuzz_marshal NEW tests/fuzz/corpus/marshal
+ *     make fuzz FUZZ=marshal                                    (libFuzzer, clang)
  *     build/tests/fuzz/fuzz_marshal tests/fuzz/corpus/marshal   (with plain.c: the corpus)
  */
 #include <stddef.h>

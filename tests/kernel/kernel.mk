@@ -17,3 +17,9 @@ $(foreach t,$(kernel_tests),$(eval $(call unit_link,kernel/$(t),$(kernel_needs),
 	$(kernel_world) -lcmocka $(LIBS))))
 # With npm's swing-store, in tests/kernel/upgrade_store.mjs:
 $(eval $(call unit_link,kernel/upgrade_store,$(kernel_needs),$(LIBS)))
+
+# Syscalls from anybody: the corpus as a test (`make fuzz` goes on from there).
+KERNEL_PROGRAMS += $(BUILD)/tests/fuzz/fuzz_syscall
+KERNEL_TESTS += "$(BUILD)/tests/fuzz/fuzz_syscall tests/fuzz/corpus/syscall"
+$(eval $(call unit_link,fuzz/fuzz_syscall,$(kernel_needs),$(kernel_world) \
+	$(BUILD)/tests/fuzz/plain.o -lcmocka $(LIBS)))

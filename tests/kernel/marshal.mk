@@ -1,6 +1,5 @@
 # marshal.mk -- tests of kernel/{ids,capdata,marshal*}.  Included by the top Makefile after
-# tests/unit/unit.mk, which has the rules for $(BUILD)/tests objects, unit_link and
-# unit_fuzzer.
+# tests/unit/unit.mk, which has the rules for $(BUILD)/tests objects, unit_link.
 #
 # MARSHAL_TESTS and MARSHAL_FUZZ_TESTS are for tests/run.sh; MARSHAL_PROGRAMS is what must
 # be built first.
@@ -20,7 +19,3 @@ $(eval $(call unit_link,kernel/test_marshal,$(marshal_needs),-lcmocka -lm))
 $(eval $(call unit_link,kernel/test_marshal_node,$(marshal_needs),\
 	$(BUILD)/tests/kernel/marshal_gen.o -lcmocka -lm))
 $(eval $(call unit_link,fuzz/fuzz_marshal,$(marshal_needs),$(BUILD)/tests/fuzz/plain.o -lm))
-
-# With libFuzzer:
-#   make build/fuzz/fuzz_marshal && build/fuzz/fuzz_marshal NEW tests/fuzz/corpus/marshal
-$(eval $(call unit_fuzzer,fuzz_marshal,$(marshal_needs)))

@@ -23,15 +23,13 @@ $(STORE_PROGRAMS): $(BUILD)/tests/store/%: $(BUILD)/tests/store/%.o $(store_o) $
 
 $(patsubst %,$(BUILD)/tests/store/%,$(store_model)): $(store_model_o)
 
-# The bundle reader, over its corpus; and with libFuzzer:
-#   make build/fuzz/fuzz_bundle && build/fuzz/fuzz_bundle NEW-DIR tests/fuzz/corpus/bundle
+# The bundle reader, over its corpus (`make fuzz` goes on from there).
 bundle_needs := $(json_needs) base/hash store/map store/zip store/compartments \
 	store/bundle_check
 STORE_PROGRAMS += $(BUILD)/tests/fuzz/fuzz_bundle
 STORE_TESTS += "$(BUILD)/tests/fuzz/fuzz_bundle tests/fuzz/corpus/bundle"
 $(eval $(call unit_link,fuzz/fuzz_bundle,$(bundle_needs),\
 	$(BUILD)/tests/fuzz/plain.o -lcrypto -lz -lm))
-$(eval $(call unit_fuzzer,fuzz_bundle,$(bundle_needs),-lcrypto -lz))
 
 # The importer, likewise.
 import_needs := $(BASE:%=base/%) $(STORE:%=store/%)

@@ -35,14 +35,4 @@ $(foreach t,$(unit),$(eval $(call unit_link,unit/$(t),$($(t)_needs),-lcmocka -lc
 $(foreach f,$(unit_fuzz),$(eval $(call unit_link,fuzz/$(f),$($(f)_needs),\
 	$(BUILD)/tests/fuzz/plain.o -lm)))
 
-# With libFuzzer:
-#   make build/fuzz/fuzz_json && build/fuzz/fuzz_json NEW-DIR tests/fuzz/corpus/json
-define unit_fuzzer
-$(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $(2:%=src/%.c)
-	@mkdir -p $$(@D)
-	clang $$(WARN) -O1 -g $$(CPPFLAGS_OURS) -Itests -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined $$^ -lm $(3) -o $$@
-endef
-$(foreach f,$(unit_fuzz),$(eval $(call unit_fuzzer,$(f),$($(f)_needs))))
-
 -include $(shell find $(BUILD)/tests -name '*.d' 2>/dev/null)

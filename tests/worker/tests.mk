@@ -27,7 +27,7 @@ $(worker_test_dir)/test_engine_worker: $(BUILD)/zygote-worker
 worker_tests := $(worker_test_dir)/test_hostile $(worker_test_dir)/test_images \
 	$(worker_test_dir)/test_engine_worker
 
-# The reply parser: the corpus as a test; `make fuzz-frame` with libFuzzer.
+# The reply parser: the corpus as a test (`make fuzz` goes on from there).
 $(BUILD)/tests/fuzz/fuzz_frame: tests/fuzz/fuzz_frame.c tests/fuzz/plain.c \
 		$(BUILD)/src/worker/frames.o $(base_o)
 	@mkdir -p $(@D)
@@ -36,14 +36,5 @@ $(BUILD)/tests/fuzz/fuzz_frame: tests/fuzz/fuzz_frame.c tests/fuzz/plain.c \
 worker_tests += "$(BUILD)/tests/fuzz/fuzz_frame tests/fuzz/corpus/frame"
 worker_test_programs := $(filter $(worker_test_dir)/%,$(worker_tests)) \
 	$(BUILD)/tests/fuzz/fuzz_frame
-
-.PHONY: fuzz-frame
-fuzz-frame:
-	@mkdir -p $(BUILD)/fuzz/frame
-	clang $(WARN) -g -O1 $(CPPFLAGS_OURS) -fsanitize=fuzzer,address,undefined \
-		tests/fuzz/fuzz_frame.c src/worker/frames.c $(BASE:%=src/base/%.c) \
-		-lcrypto -lm -o $(BUILD)/fuzz/fuzz_frame
-	$(BUILD)/fuzz/fuzz_frame -max_total_time=$(or $(SECONDS),60) $(BUILD)/fuzz/frame \
-		tests/fuzz/corpus/frame
 
 -include $(wildcard $(worker_test_dir)/*.d)

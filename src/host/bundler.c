@@ -36,7 +36,7 @@ void bundler_fini(struct bundler *b)
         ;
     if (b->err_fd >= 0)
         close(b->err_fd);
-    *b = (struct bundler){ .fd = -1, .err_fd = -1 };
+    *b = (struct bundler){ .cache = b->cache, .fd = -1, .err_fd = -1 };
 }
 
 /* -- Node ---------------------------------------------------------------------------- */
@@ -129,14 +129,23 @@ static struct span flat(struct arena *a, struct span text)
     return out;
 }
 
-/* Node ended, or said something else. */
+/* Node ended, or closed its output. */
 static int broken(struct bundler *b, struct arena *a, struct err *e)
 {
     char text[4096];
+    int status = 0;
+    close(b->fd);
+    b->fd = -1;
+    while (waitpid(b->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    b->pid = 0;
     ssize_t n = pread(b->err_fd, text, sizeof text, 0);
     struct span said = flat(a, (struct span){ text, n > 0 ? (size_t)n : 0 });
     bundler_fini(b);
-    return err_set(e, EXIT_FAILED, "node failed: %.*s", SPAN_ARG(said));
+    return err_set(e, EXIT_FAILED, "node failed (%s %d)%s%.*s",
+                   WIFSIGNALED(status) ? "signal" : "exit code",
+                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                   said.n > 0 ? ": " : "", SPAN_ARG(said));
 }
 
 static int ask(struct bundler *b, struct arena *a, const char *script, struct span request,

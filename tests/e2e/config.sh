@@ -235,7 +235,7 @@ says "no bundler at $dir/none.mjs"
 echo 'process.exit(3);' >"$dir/broken.mjs"
 expect "a bundler that ends" 1 env ZYGOTE_BUNDLER="$dir/broken.mjs" \
     "$zygote" -C "$store" init "$src/config.json"
-says "vats.b.sourceSpec: node failed"
+says "vats.b.sourceSpec: node failed (exit code 3)"
 cat >"$dir/lying.mjs" <<'EOF'
 process.stdin.on('data', () => console.log(JSON.stringify({ bundle: { moduleFormat: 'endoZipBase64',
     endoZipBase64: 'UEsFBgAAAAAAAAAAAAAAAAAAAAAAAA==', endoZipBase64Sha512: '00' }, inputs: [] })));

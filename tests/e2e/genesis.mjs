@@ -164,7 +164,7 @@ const FIXED = [
         flags: { addVatAdmin: false },
     },
 ];
-const NO_FLAGS = { addVattp: false, addTimer: false };
+const NO_FLAGS = { addComms: false, addVattp: false, addTimer: false };
 
 // As much of a swing-store as genesis needs, hashing as the real one does.  (The real one
 // wants a native module, which only the oracle's tests set up.)

@@ -30,6 +30,12 @@ const builtin = {
     // what upstream adds to every kernel, bundled from its own sources
     'sys-vatAdmin': { source: swingset('vats/vat-admin/vat-vat-admin.js') },
     'sys-vatAdminDevice': { source: swingset('devices/vat-admin/device-vat-admin.js') },
+    ...Object.fromEntries(
+        ['bundle', 'timer', 'mailbox', 'bridge', 'command', 'loopbox'].map(name => [
+            `sys-${name}Device`,
+            { source: swingset(`devices/${name}/device-${name}.js`) },
+        ]),
+    ),
     'sys-comms': { source: swingset('vats/comms/index.js') },
     'sys-vattp': { source: swingset('vats/vattp/vat-vattp.js') },
     'sys-timer': { source: swingset('vats/timer/vat-timer.js') },

@@ -306,6 +306,12 @@ void kv_set(struct store *s, struct span key, struct span value)
     kv_set_raw(s, key, value);
 }
 
+static void delete_raw(struct store *s, struct span key)
+{
+    struct kv_entry *en = entry_of(&s->kv, key);
+    if (en->state != KV_ABSENT) assign(s, en, NULL, 0);
+}
+
 void kv_delete(struct store *s, struct span key)
 {
     if (is_consensus(key)) {
@@ -313,8 +319,7 @@ void kv_delete(struct store *s, struct span key)
         hash_line(s, SPAN("delete"));
         hash_line(s, key);
     }
-    struct kv_entry *en = entry_of(&s->kv, key);
-    if (en->state != KV_ABSENT) assign(s, en, NULL, 0);
+    delete_raw(s, key);
 }
 
 bool kv_next_key(struct store *s, struct span prev, struct span *key)
@@ -333,4 +338,10 @@ void kv_host_set(struct store *s, struct span key, struct span value)
 {
     INVARIANT(span_starts(key, SPAN("host.")));
     kv_set_raw(s, key, value);
+}
+
+void kv_host_delete(struct store *s, struct span key)
+{
+    INVARIANT(span_starts(key, SPAN("host.")));
+    delete_raw(s, key);
 }

@@ -22,3 +22,4 @@ bool kv_next_key(struct store *s, struct span prev, struct span *key);
 
 /* The host's own keys ("host.…"), never hashed. */
 void kv_host_set(struct store *s, struct span key, struct span value);
+void kv_host_delete(struct store *s, struct span key);

@@ -16,7 +16,7 @@ CONFORMANCE_TESTS_LONG := $(foreach mode,anew stock our-worker, \
 	"tests/conformance/scenarios.mjs --$(mode) --part 1/2" \
 	"tests/conformance/scenarios.mjs --$(mode) --part 2/2")
 
-conformance_o := $(patsubst %,$(BUILD)/tests/conformance/%.o,run_scenario ops policy dump)
+conformance_o := $(patsubst %,$(BUILD)/tests/conformance/%.o,run_scenario ops devices policy dump)
 $(conformance_o): CPPFLAGS_OURS += -Itests
 $(BUILD)/tests/conformance/run_scenario: $(conformance_o) $(zygote_o)
 	$(CC) $(OPT) $(SAN) $^ $(LIBS) -o $@

@@ -90,8 +90,6 @@ static kref promise_of(struct run *r, struct jval op, struct run_result **named)
 
 /* -- operations: each appends members to `out` ---------------------------------------------- */
 
-typedef int operation(struct run *r, struct jval op, struct buf *out, struct err *e);
-
 /* A run that fails by a vat's doing has panicked. */
 static int op_cranks(struct run *r, const struct run_policy *policy, uint64_t max, struct buf *out,
                      struct err *e)
@@ -420,10 +418,7 @@ static int op_install(struct run *r, struct jval op, struct buf *out, struct err
     return 0;
 }
 
-static const struct {
-    const char *name;
-    operation *carry_out;
-} operations[] = {
+static const struct run_operation operations[] = {
     { "run", op_run },
     { "step", op_step },
     { "queueToVatRoot", queue_to_root },
@@ -445,10 +440,13 @@ static const struct {
     { "upgradeStaticVat", op_upgrade_static },
 };
 
-static operation *find(struct run *r, struct jval name)
+static run_operate *find(struct run *r, struct jval name)
 {
     for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++) {
         if (json_is(name, operations[i].name)) return operations[i].carry_out;
+    }
+    for (const struct run_operation *o = run_device_operations; o->name != NULL; o++) {
+        if (json_is(name, o->name)) return o->carry_out;
     }
     bad_step(r, "no such operation here", json_raw(name));
 }
@@ -481,6 +479,7 @@ void run_op(struct run *r, struct jval op)
     } else if (fails) {
         bad_step(r, "should fail, and did not", json_raw(name));
     }
+    run_take_out(r, &out);
     if (!r->panicked) {
         if (store_commit(r->store, &e) != 0) run_die(&e);
         put_activityhash(r, &out);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "host/config.h"
+#include "kernel/devices.h"
 #include "worker/worker.h"
 
 enum { RUN_NAMES_MAX = 64, RUN_SLOTS_MAX = 64 };
@@ -38,9 +39,21 @@ struct run {
     size_t position_count;
     struct span last;         /* name of the message queued last */
     struct buf steps, cranks; /* JSON, so far */
+    struct buf went_out[3];   /* through devices, during this host call (devices.c) */
     int step;
     bool panicked;            /* only a restart is of use now; nothing more is committed */
 };
+
+/* A host call: appends members to `out`. */
+typedef int run_operate(struct run *r, struct jval op, struct buf *out, struct err *e);
+struct run_operation {
+    const char *name;
+    run_operate *carry_out;
+};
+extern const struct run_operation run_device_operations[]; /* ends with a NULL name */
+struct device_host run_device_host(struct run *r);
+/* Members that say what went out through devices since the last time. */
+void run_take_out(struct run *r, struct buf *out);
 
 _Noreturn void run_die(const struct err *e);
 

@@ -59,7 +59,9 @@ static void on_note(void *self, struct span text)
 static void open_kernel(struct run *r)
 {
     struct err e;
+    struct device_host devices = run_device_host(r);
     struct kernel_options o = { .max_vats_online = r->config.vats_online_max,
+                                .devices = &devices,
                                 .sink = { .self = r, .crank = on_crank, .note = on_note } };
     if (kernel_open(r->store, &r->port, &o, &r->kernel, &e) != 0) run_die(&e);
 }

@@ -433,6 +433,13 @@ const char *delivery_at(struct world *w, vat_id vat, int at)
     return s.found;
 }
 
+const char *calls_at(struct world *w, vat_id vat, int at)
+{
+    struct search s = { .w = w, .at = at, .in_calls = true };
+    search(w, vat, &s);
+    return s.found;
+}
+
 /* -- the vat-admin device --------------------------------------------------------------------------- */
 
 static vat_id next_vat(struct world *w)

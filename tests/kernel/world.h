@@ -126,4 +126,6 @@ unsigned told(struct world *w, vat_id vat, const char *text);
 unsigned called(struct world *w, vat_id vat, const char *text);
 /* Delivery `at` of a vat, negative from the end ("" if there is none). */
 const char *delivery_at(struct world *w, vat_id vat, int at);
+/* The syscalls of that delivery, and their results. */
+const char *calls_at(struct world *w, vat_id vat, int at);
 bool alive(struct world *w, vat_id vat);

@@ -25,6 +25,7 @@ import {
     makeSwingsetController,
 } from '@agoric/swingset-vat';
 import { buildBundles } from '../../js/build-bundles.mjs';
+import { makeDevices } from './devices.mjs';
 import { makePolicy } from './policy.mjs';
 import { comparable } from './slog.mjs';
 import { dumpStore } from './store-dump.mjs';
@@ -102,7 +103,12 @@ export const makeOracle = async ({ bundles }) => {
             .flatMap(group => Object.values(raw[group] || {}))
             .flatMap(({ bundleSpec }) => (bundleSpec ? [path.basename(bundleSpec, '.json')] : []));
         await need(specs);
-        return splitConfig(await loadSwingsetConfigFile(file));
+        const config = await loadSwingsetConfigFile(file);
+        // Upstream finds the files that vats and bundles name, but not those of devices.
+        for (const desc of Object.values(config.devices || {})) {
+            desc.bundleSpec &&= path.resolve(scenario, desc.bundleSpec);
+        }
+        return splitConfig(config);
     };
 
     const run = async (scenario, options = {}) => {
@@ -185,8 +191,9 @@ export const makeOracle = async ({ bundles }) => {
         );
         const initialActivityhash = ss.kernelStorage.getActivityhash();
         await ss.hostStorage.commit();
+        const devices = makeDevices(config, () => ss.kernelStorage);
         const open = () =>
-            makeSwingsetController(ss.kernelStorage, {}, {
+            makeSwingsetController(ss.kernelStorage, devices.endowments(), {
                 kernelBundle: bundle('oracle-kernel'),
                 slogSender,
                 warehousePolicy,
@@ -271,6 +278,7 @@ export const makeOracle = async ({ bundles }) => {
         const positions = {}; // name -> what reapAllVats said
 
         const ops = {
+            ...devices.ops,
             run({ policy }) {
                 if (!policy) {
                     return running(controller.run());
@@ -382,6 +390,7 @@ export const makeOracle = async ({ bundles }) => {
             if (op.fails && result.error === undefined) {
                 throw Error(`step ${stepIndex} (${op.op}) should fail, and did not`);
             }
+            result = { ...result, ...devices.takeOut() };
             if (!panicked) {
                 // eslint-disable-next-line no-await-in-loop
                 await ss.hostStorage.commit();

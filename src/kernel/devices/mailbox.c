@@ -63,7 +63,7 @@ static bool remove_message(struct slots_call *c)
     uint64_t n;
     if (!addressed(c, &peer, &n)) return false;
     provide_peer(c->dev, peer);
-    kv_delete(c->dev->k->store, message_key(c->dev, peer, n));
+    kv_host_delete(c->dev->k->store, message_key(c->dev, peer, n));
     return true;
 }
 

@@ -171,6 +171,7 @@ void devices_stop(struct kernel *k)
 
 void devices_rolled_back(struct kernel *k)
 {
+    if (!k->zygotes) return;
     for (size_t i = 0; i < k->device_count; i++) {
         struct device *dev = k->devices[i];
         if (dev->touched) slots_rolled_back(dev, dev->native->slots);

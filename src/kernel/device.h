@@ -38,8 +38,9 @@ struct device {
  *        EXIT_INTEGRITY     a device's state does not read */
 int devices_start(struct kernel *k, struct err *e) MUST_CHECK;
 void devices_stop(struct kernel *k);
-/* After a rollback: what the undone crank made a device remember is forgotten.  (Upstream
- * keeps it: a device may then hold a name that its c-list gives to another object.) */
+/* After a rollback: what the undone crank made a device remember is forgotten.  Upstream's
+ * devices keep it, though their c-lists may then give the same name to another object; so do
+ * ours where stores must be equal ("zygotes": false). */
 void devices_rolled_back(struct kernel *k);
 
 bool device_by_name(struct kernel *k, struct span name, device_id *out);

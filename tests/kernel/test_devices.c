@@ -603,6 +603,30 @@ static void bundlecaps_are_made_once_and_work(void **unused)
     close_all(&w, &h);
 }
 
+/* -- the comms vat ------------------------------------------------------------------------------------- */
+
+static void comms_stands_idle_until_it_is_told_something(void **unused)
+{
+    struct world w;
+    (void)unused;
+    world_open(&w, &(struct world_setup){ .vats = { "comms" }, .comms = "comms", .not_introduced = true });
+    vat_id comms = vat_named(&w, "comms");
+    struct transcript_bounds t;
+    assert_string_equal(key_text(&w, "v%u.vs.lp.nextID", comms.n), "20");
+    assert_string_equal(key_text(&w, "v%u.vs.meta.o+0", comms.n), "true");
+    assert_true(transcript_bounds(w.store, span_of_vat(w.kernel, comms), &t) && t.end == 0);
+    assert_string_equal(key_text(&w, "v%u.reapDirt", comms.n), "{}");
+    world_restart(&w);
+    kernel_reap_all(w.kernel);
+    world_run(&w);
+    assert_true(alive(&w, comms));
+    poke(&w, w.boot, "send %s", name_for(&w, w.boot, root_of(&w, comms)));
+    assert_false(alive(&w, comms));
+    buf_putc(&w.notes, '\0');
+    assert_non_null(strstr(w.notes.p, "the comms vat is not in this release"));
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -626,6 +650,7 @@ int main(void)
         cmocka_unit_test(a_device_without_a_host_is_skipped_and_calling_it_is_the_hosts_fault),
         cmocka_unit_test(a_device_that_is_not_built_in_is_refused_by_name),
         cmocka_unit_test(bundlecaps_are_made_once_and_work),
+        cmocka_unit_test(comms_stands_idle_until_it_is_told_something),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

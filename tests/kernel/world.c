@@ -251,6 +251,7 @@ static void genesis(struct world *w, struct arena *a)
         vats[n].name = span_of(s->vats[i]);
         vats[n].critical = is(s->vats[i], s->critical);
         vats[n].enable_pipelining = is(s->vats[i], s->pipelining);
+        vats[n].comms = vats[n].never_reap = is(s->vats[i], s->comms);
         if (s->puppets) vats[n].bundle_id = arena_copy(a, span_of(bundle_named("puppet")));
     }
     for (; device_count < WORLD_DEVICES_MAX && s->devices[device_count].name != NULL; device_count++) {

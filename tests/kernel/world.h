@@ -42,6 +42,7 @@ struct world_setup {
     bool not_introduced;       /* they do not know each other's roots */
     const char *critical;      /* one of them */
     const char *pipelining;    /* one of them */
+    const char *comms;         /* one of them, called so: it runs in the kernel */
     int64_t reap_deliveries;   /* 0: never */
     int64_t reap_gc_krefs;     /* 0: never */
     int64_t snapshot_initial;  /* 0: 3 */

@@ -109,7 +109,8 @@ KERNEL := \
 	devices/bridge \
 	devices/command \
 	devices/loopbox \
-	session \
+	talk \
+	replay \
 	warehouse \
 	comms \
 	meter \

@@ -62,7 +62,7 @@ static int boot(struct kit *k, const struct kit_options *o, struct err *e)
 {
     struct config_options co = { 0 };
     struct config config;
-    struct controller_sink sink = { k, on_console, on_note, NULL };
+    struct controller_sink sink = { .self = k, .console = on_console, .note = on_note };
     kref bootstrap;
     bool quiescent;
     if (paths_bundles(&k->arena, &co.bundles_dir, e) != 0 ||

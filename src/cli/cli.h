@@ -41,6 +41,13 @@ enum option_id {
     OPT_ARTIFACTS,
     OPT_OUTPUT,
     OPT_DEV,
+    OPT_SLOG,
+    OPT_FOLLOW,
+    OPT_VAT,
+    OPT_TYPE,
+    OPT_FROM,
+    OPT_TO,
+    OPT_VERIFY,
     OPTION_IDS,
 };
 
@@ -72,7 +79,7 @@ struct command {
     const char *example;  /* may be NULL */
     size_t least, most;   /* operands */
     enum operand_kind kind;
-    enum option_id options[4]; /* its own; ended by OPT_NONE */
+    enum option_id options[6]; /* its own; ended by OPT_NONE */
     int (*run)(struct cli *c, struct err *e);
 };
 
@@ -124,6 +131,7 @@ int verb_completion(struct cli *c, struct err *e);
 
 int verb_init(struct cli *c, struct err *e);
 int verb_run(struct cli *c, struct err *e);
+int verb_step(struct cli *c, struct err *e);
 int verb_send(struct cli *c, struct err *e);
 int verb_fork(struct cli *c, struct err *e);
 int verb_zygotify(struct cli *c, struct err *e);
@@ -133,3 +141,5 @@ int verb_dump(struct cli *c, struct err *e);
 int verb_audit(struct cli *c, struct err *e);
 int verb_store(struct cli *c, struct err *e);
 int verb_bundle(struct cli *c, struct err *e);
+int verb_slog(struct cli *c, struct err *e);
+int verb_replay(struct cli *c, struct err *e);

@@ -36,6 +36,15 @@ static void on_crank(void *self, uint64_t number)
     progress_tick(&s->progress);
 }
 
+static void on_slog(void *self, const struct slog_event *event)
+{
+    struct session *s = self;
+    if (s->slog != NULL)
+        slog_file_event(s->slog, event);
+    if (s->watch != NULL)
+        s->watch(s->watcher, event);
+}
+
 static const char *hint_for(const struct err *e)
 {
     switch (e->exit) {
@@ -46,17 +55,42 @@ static const char *hint_for(const struct err *e)
     }
 }
 
-int session_open(struct session *s, struct cli *c, enum controller_mode mode, struct err *e)
+static int open_session(struct session *s, struct cli *c, enum controller_mode mode,
+                        struct err *e)
 {
-    *s = (struct session){ .cli = c };
-    struct controller_sink sink = { s, on_console, on_note, on_crank };
+    const char *slog = c->value[OPT_SLOG];
+    struct controller_sink sink = { .self = s, .console = on_console, .note = on_note,
+                                    .crank = on_crank };
+    s->cli = c;
+    if (slog != NULL && slog_file_open(slog, &s->slog, e) != 0)
+        return -1;
+    if (s->slog != NULL)
+        slog_file_init(s->slog, false);
+    if (slog != NULL || s->watch != NULL)
+        sink.slog = on_slog;
     if (controller_open(c->dir, mode, &sink, &s->controller, e) != 0) {
+        slog_file_close(s->slog);
         if (c->hint == NULL && (e->exit != EXIT_NOT_FOUND || !controller_exists(c->dir)))
             c->hint = hint_for(e);
         return -1;
     }
     s->kernel = controller_kernel(s->controller);
+    if (s->slog != NULL)
+        slog_file_init(s->slog, true);
     return 0;
+}
+
+int session_open(struct session *s, struct cli *c, enum controller_mode mode, struct err *e)
+{
+    *s = (struct session){ 0 };
+    return open_session(s, c, mode, e);
+}
+
+int session_open_watched(struct session *s, struct cli *c, session_watch *watch, void *watcher,
+                         struct err *e)
+{
+    *s = (struct session){ .watch = watch, .watcher = watcher };
+    return open_session(s, c, CONTROLLER_WRITE, e);
 }
 
 void session_close(struct session *s)
@@ -64,6 +98,8 @@ void session_close(struct session *s)
     progress_clear(&s->progress);
     controller_close(s->controller);
     s->controller = NULL;
+    slog_file_close(s->slog);
+    s->slog = NULL;
 }
 
 void session_working(struct session *s, const char *what, uint64_t total)

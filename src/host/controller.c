@@ -126,6 +126,12 @@ static void on_crank(void *self, uint64_t number, struct span message,
         c->sink.crank(c->sink.self, number);
 }
 
+static void on_slog(void *self, const struct slog_event *event)
+{
+    struct controller *c = self;
+    c->sink.slog(c->sink.self, event);
+}
+
 static int open_port(struct controller *c, struct err *e)
 {
     struct worker_options o = { 0 };
@@ -154,6 +160,8 @@ static int open_all(struct controller *c, const char *dir, struct err *e)
         .max_vats_online = vats_online_max(c->store),
         .sink = { .self = c, .console = on_console, .note = on_note, .crank = on_crank },
     };
+    if (c->sink.slog != NULL)
+        o.sink.slog = on_slog;
     if (kernel_open(c->store, look ? NULL : &c->port, &o, &c->kernel, e) != 0)
         return err_while(e, "%s", dir);
     return 0;
@@ -367,6 +375,16 @@ int controller_resolve(void *controller, struct arena *a, struct span ref, struc
         return -1;
     *text = arena_copy(a, span_of(kref_text(k).s));
     return 0;
+}
+
+int controller_replay(struct controller *c, const struct replay_request *r,
+                      struct replay_report *out, struct err *e)
+{
+    INVARIANT(c->mode == CONTROLLER_LOOK);
+    *out = (struct replay_report){ 0 };
+    if (!c->port_open && open_port(c, e) != 0)
+        return -1;
+    return kernel_replay(c->kernel, &c->port, r, out, e);
 }
 
 bool controller_memory(struct controller *c, const struct vat_info *vat, uint64_t *pss_kib)

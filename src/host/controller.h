@@ -18,6 +18,7 @@
 
 #include "host/config.h"
 #include "kernel/kernel.h"
+#include "kernel/replay.h"
 
 struct controller;
 
@@ -30,6 +31,7 @@ struct controller_sink {
     void (*console)(void *self, vat_id vat, struct span level, struct span text);
     void (*note)(void *self, struct span text);
     void (*crank)(void *self, uint64_t number);
+    void (*slog)(void *self, const struct slog_event *event); /* as the kernel's */
 };
 
 /* Is there a store that a kernel was initialised in? */
@@ -74,5 +76,10 @@ int controller_find(struct controller *c, const char *target, kref *out,
  * (host/value.h), whose context is the controller. */
 int controller_resolve(void *controller, struct arena *a, struct span ref, struct span *text,
                        struct err *e) MUST_CHECK;
+/* Replay a vat (kernel/replay.h) in a worker of its own.
+ * call   with CONTROLLER_LOOK: nothing is changed.
+ * fails  as kernel_replay; EXIT_NOT_FOUND no worker program. */
+int controller_replay(struct controller *c, const struct replay_request *r,
+                      struct replay_report *out, struct err *e) MUST_CHECK;
 /* Proportional share of a vat's memory in KiB; false if it has no worker now. */
 bool controller_memory(struct controller *c, const struct vat_info *vat, uint64_t *pss_kib);

@@ -140,7 +140,7 @@ void warehouse_new_incarnation(struct kernel *k, vat_id vat)
 
 /* A span being replayed: items come one at a time, whatever its length. */
 struct replaying {
-    struct session *s;
+    struct talk *s;
     struct vat_machine *m;
     uint64_t start, next; /* next: the position that must come now */
     struct err *e;
@@ -148,7 +148,7 @@ struct replaying {
 };
 
 /* The first item, initialize-worker or load-snapshot, is the start of the machine. */
-static int check_first(struct session *s, uint64_t position, struct span item, struct err *e)
+static int check_first(struct talk *s, uint64_t position, struct span item, struct err *e)
 {
     struct jval v;
     if (json_parse(s->arena, item, &v, e) == 0) {
@@ -166,7 +166,7 @@ static bool replay_one(void *ctx, uint64_t position, struct span item)
     if (position != r->next) return false; /* a gap: told of by who called */
     struct span text = arena_copy(r->s->arena, item);
     int failed = position == r->start ? check_first(r->s, position, text, r->e)
-                                      : session_replay(r->s, r->m, position, text, r->e);
+                                      : talk_replay(r->s, r->m, position, text, r->e);
     arena_reset(r->s->arena);
     r->failed = failed != 0;
     r->next++;
@@ -178,7 +178,7 @@ static int replay(struct kernel *k, vat_id vat, struct vat_machine *m, struct tr
 {
     struct arena a;
     arena_init(&a);
-    struct session s = { .k = k, .port = &k->port, .vat = vat, .arena = &a, .replaying = true };
+    struct talk s = { .k = k, .port = &k->port, .vat = vat, .arena = &a, .replaying = true };
     struct replaying r = { &s, m, t.start, t.start, e, false };
     transcript_read(k->store, span_of_vat(k, vat), t.start, t.end, replay_one, &r);
     if (!r.failed && r.next != t.end) {
@@ -193,15 +193,15 @@ static int replay(struct kernel *k, vat_id vat, struct vat_machine *m, struct tr
 static int start_machine(struct kernel *k, vat_id vat, const struct snapshot_info *snapshot,
                          struct vat_machine **out, struct err *e)
 {
-    struct session s = { .k = k, .port = &k->port, .vat = vat, .arena = kernel_arena(k),
+    struct talk s = { .k = k, .port = &k->port, .vat = vat, .arena = kernel_arena(k),
                          .replaying = true };
-    struct session_start from = {
+    struct talk_start from = {
         .snapshot = snapshot == NULL ? NULL : snapshot->hash,
         .shared = snapshot != NULL && k->zygotes && snapshot_users(k->store, snapshot->hash) > 1,
         .boot = vat_options(k, vat).boot,
         .bundle_id = vat_bundle_id(k, vat),
     };
-    return session_start(&s, &from, out, e);
+    return talk_start(&s, &from, out, e);
 }
 
 /* `resting`: the slog was told already how the machine goes on. */
@@ -318,18 +318,18 @@ int warehouse_deliver(struct kernel *k, vat_id vat, struct span delivery, struct
         return 0;
     }
     if (online(k, vat, &m, e) != 0) return -1;
-    struct session s = { .k = k, .port = &k->port, .vat = vat, .arena = kernel_arena(k),
+    struct talk s = { .k = k, .port = &k->port, .vat = vat, .arena = kernel_arena(k),
                          .position = bounds_of(k, vat).end };
     struct delivered d;
     k->speaking = vat;
-    int failed = session_deliver(&s, m, delivery, &d, e);
+    int failed = talk_deliver(&s, m, delivery, &d, e);
     k->speaking = (vat_id){ 0 };
     if (failed != 0) {
         buf_fini(&s.calls);
         warehouse_stop(k, vat);
         return err_while(e, "delivering to %s", vat_id_text(vat).s);
     }
-    add_item(k, vat, delivery, buf_span(&s.calls), session_result(kernel_arena(k), &d));
+    add_item(k, vat, delivery, buf_span(&s.calls), talk_result(kernel_arena(k), &d));
     buf_fini(&s.calls);
     if (span_eq(delivery, delivery_bring_out_your_dead())) vat_clear_dirt(k, vat);
     *out = d;

@@ -9,7 +9,7 @@
  */
 #pragma once
 
-#include "kernel/session.h"
+#include "kernel/talk.h"
 
 struct warehouse *warehouse_new(size_t max_online);
 void warehouse_free(struct kernel *k);

@@ -138,6 +138,15 @@ int snapshot_unpack(struct span packed, struct span want, snapshot_sink *sink, v
     return err_set(e, EXIT_INTEGRITY, "its bytes have hash %s", got);
 }
 
+bool snapshot_has(struct store *s, const char *hash)
+{
+    sqlite3_stmt *st = stmt_get(s, STMT_SNAP_HAS);
+    bind_text(st, 1, span_of(hash));
+    bool found = stmt_row(s, st);
+    if (found) stmt_done(st);
+    return found;
+}
+
 int snapshot_read(struct store *s, const char *hash, snapshot_sink *sink, void *ctx,
                   struct err *e)
 {

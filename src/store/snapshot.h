@@ -32,6 +32,8 @@ void snapshot_finish(struct snapshot_writer *w, struct span vat, uint64_t positi
                      struct snapshot_info *out);
 void snapshot_abandon(struct snapshot_writer *w);
 
+/* Are the bytes of a snapshot there?  (Those of one not in use may be gone.) */
+bool snapshot_has(struct store *s, const char *hash);
 /* Stream the raw bytes of a snapshot, found by hash, to `sink` (0 to go on), checking the
  * hash on the way.
  * fails  EXIT_NOT_FOUND no such snapshot, EXIT_INTEGRITY the bytes do not match. */

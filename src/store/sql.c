@@ -38,6 +38,8 @@ static const char *const SQL[STMT_COUNT] = {
                         " WHERE vatID = ? AND isCurrent = 1",
     [STMT_SPAN_NEWEST] = "SELECT startPos, endPos, isCurrent FROM transcriptSpans WHERE vatID = ?"
                          " ORDER BY startPos DESC LIMIT 1",
+    [STMT_SPAN_AT] = "SELECT startPos, endPos, hash, incarnation FROM transcriptSpans"
+                     " WHERE vatID = ? AND startPos <= ? ORDER BY startPos DESC LIMIT 1",
     [STMT_SPAN_DELETE] = "DELETE FROM transcriptSpans WHERE vatID = ? AND startPos = ?",
     [STMT_ITEM_DELETE] = "DELETE FROM transcriptItems"
                          " WHERE vatID = ? AND position >= ? AND position < ?",
@@ -47,6 +49,8 @@ static const char *const SQL[STMT_COUNT] = {
     [STMT_SNAP_USERS] = "SELECT count(*) FROM snapshots WHERE hash = ? AND inUse = 1",
     [STMT_SNAP_READ] = "SELECT compressedSnapshot FROM snapshots"
                        " WHERE hash = ? AND compressedSnapshot IS NOT NULL LIMIT 1",
+    [STMT_SNAP_HAS] = "SELECT 1 FROM snapshots"
+                      " WHERE hash = ? AND compressedSnapshot IS NOT NULL LIMIT 1",
     [STMT_SNAP_SAVE] = "INSERT OR REPLACE INTO snapshots (vatID, snapPos, inUse, hash,"
                        " uncompressedSize, compressedSize, compressedSnapshot)"
                        " VALUES (?, ?, 1, ?, ?, ?, ?)",

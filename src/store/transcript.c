@@ -214,6 +214,21 @@ bool transcript_bounds(struct store *s, struct span vat, struct transcript_bound
     return true;
 }
 
+bool transcript_span_at(struct store *s, struct span vat, uint64_t position,
+                        struct transcript_bounds *out)
+{
+    sqlite3_stmt *st = stmt_get(s, STMT_SPAN_AT);
+    bind_text(st, 1, vat);
+    bind_u64(st, 2, position > INT64_MAX ? INT64_MAX : position);
+    if (!stmt_row(s, st)) return false;
+    out->start = column_u64(st, 0);
+    out->end = column_u64(st, 1);
+    set_hash(out->hash, column_span(st, 2));
+    out->incarnation = column_u64(st, 3);
+    stmt_done(st);
+    return true;
+}
+
 void transcript_add(struct store *s, struct span vat, struct span item)
 {
     struct vat_span *v = span_load(s, vat);

@@ -21,6 +21,10 @@ struct transcript_bounds {
 void transcript_init(struct store *s, struct span vat);
 /* False if the vat has no current span. */
 bool transcript_bounds(struct store *s, struct span vat, struct transcript_bounds *out);
+/* The last span that starts at `position` or before, as it stands in the database: the end
+ * and hash of the current one are those of the last commit.  False if there is none. */
+bool transcript_span_at(struct store *s, struct span vat, uint64_t position,
+                        struct transcript_bounds *out);
 void transcript_add(struct store *s, struct span vat, struct span item);
 /* Close the current span and open the next one.  Items of the closed span are deleted
  * if the store's options say so. */

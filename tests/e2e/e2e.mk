@@ -1,7 +1,8 @@
 # e2e.mk -- the command line, end to end.  Included by tests/tests.mk.
 
 E2E_PROGRAMS := $(BUILD)/tests/e2e/sql
-E2E_TESTS := tests/e2e/cli.sh tests/e2e/config.sh tests/e2e/store.sh tests/e2e/transfer.sh tests/e2e/genesis.mjs tests/e2e/bundles.mjs tests/e2e/readme.sh
+E2E_TESTS := tests/e2e/cli.sh tests/e2e/config.sh tests/e2e/store.sh tests/e2e/transfer.sh tests/e2e/genesis.mjs tests/e2e/bundles.mjs tests/e2e/readme.sh \
+	tests/e2e/slog.sh tests/e2e/replay.sh
 
 $(BUILD)/tests/e2e/sql: tests/e2e/sql.c
 	@mkdir -p $(@D)

@@ -1,4 +1,4 @@
-#include "kernel/session.h"
+#include "kernel/talk.h"
 
 #include "kernel/slog.h"
 #include "kernel/syscall.h"
@@ -45,7 +45,7 @@ static size_t first_difference(struct span a, struct span b)
     return i;
 }
 
-int session_diverged(struct session *s, const char *what, struct span expected, struct span got,
+int talk_diverged(struct talk *s, const char *what, struct span expected, struct span got,
                      struct err *e)
 {
     size_t at = first_difference(expected, got);
@@ -76,7 +76,7 @@ int session_diverged(struct session *s, const char *what, struct span expected, 
  * and nothing but this limits a vat that reads large values again and again. */
 enum { CALLS_BYTES_MAX = 256 << 20 };
 
-static int live_syscall(struct session *s, struct jval vso, struct buf *reply)
+static int live_syscall(struct talk *s, struct jval vso, struct buf *reply)
 {
     if (s->made++ > 0) buf_putc(&s->calls, ',');
     size_t from = reply->n;
@@ -93,7 +93,7 @@ static int live_syscall(struct session *s, struct jval vso, struct buf *reply)
     return 0;
 }
 
-static int replay_syscall(struct session *s, struct jval vso, struct buf *reply, struct err *e)
+static int replay_syscall(struct talk *s, struct jval vso, struct buf *reply, struct err *e)
 {
     struct jval expected = json_at(s->recorded, s->made);
     struct span then = json_raw(json_get(expected, "s")), result = json_raw(json_get(expected, "r"));
@@ -106,13 +106,13 @@ static int replay_syscall(struct session *s, struct jval vso, struct buf *reply,
         buf_put(reply, result);
         slog_syscall_result(s->k, s->vat, SPAN_NONE, result);
     } else {
-        session_diverged(s, "syscall", then, buf_span(&now), e);
+        talk_diverged(s, "syscall", then, buf_span(&now), e);
     }
     buf_fini(&now);
     return same ? 0 : -1;
 }
 
-static void console(struct session *s, struct jval message)
+static void console(struct talk *s, struct jval message)
 {
     struct kernel *k = s->k;
     slog_console(k, s->vat, message);
@@ -130,7 +130,7 @@ static void console(struct session *s, struct jval message)
 
 static int upcall(void *ctx, struct span text, struct buf *reply, struct err *e)
 {
-    struct session *s = ctx;
+    struct talk *s = ctx;
     struct jval v;
     if (json_parse(s->arena, arena_copy(s->arena, text), &v, e) != 0) {
         if (!s->replaying && e->exit == EXIT_POLICY) { /* JSON, but nested too deeply: the vat's fault */
@@ -158,7 +158,7 @@ static int upcall(void *ctx, struct span text, struct buf *reply, struct err *e)
 }
 
 /* Send a tagged command; the reply must be an array. */
-static int command(struct session *s, struct vat_machine *m, struct span text,
+static int command(struct talk *s, struct vat_machine *m, struct span text,
                    struct vat_reply *raw, struct jval *reply, struct err *e)
 {
     if (s->port->command(s->port->self, m, text, upcall, s, s->arena, raw, e) != 0) return -1;
@@ -186,7 +186,7 @@ static int source_snapshot(void *self, const char *hash,
     return snapshot_read(k->store, hash, sink, ctx, e);
 }
 
-static int set_bundle(struct session *s, struct vat_machine *m, struct span bundle_id,
+static int set_bundle(struct talk *s, struct vat_machine *m, struct span bundle_id,
                       bool disavow, struct err *e)
 {
     struct kernel *k = s->k;
@@ -218,7 +218,7 @@ static int set_bundle(struct session *s, struct vat_machine *m, struct span bund
     return -1;
 }
 
-int session_start(struct session *s, const struct session_start *from, struct vat_machine **out,
+int talk_start(struct talk *s, const struct talk_start *from, struct vat_machine **out,
                   struct err *e)
 {
     struct kernel *k = s->k;
@@ -249,7 +249,7 @@ static struct span dispatch_of(struct span delivery)
 }
 
 /* The reply: ["ok", whatever] or ["error", problem]. */
-static int judge_reply(struct session *s, const struct vat_reply *raw, struct jval reply,
+static int judge_reply(struct talk *s, const struct vat_reply *raw, struct jval reply,
                        struct delivered *out, struct err *e)
 {
     out->metered = raw->meter.p != NULL;
@@ -266,7 +266,7 @@ static int judge_reply(struct session *s, const struct vat_reply *raw, struct jv
     return 0;
 }
 
-int session_deliver(struct session *s, struct vat_machine *m, struct span delivery,
+int talk_deliver(struct talk *s, struct vat_machine *m, struct span delivery,
                     struct delivered *out, struct err *e)
 {
     static const char *const faults[] = { [VAT_TOO_MUCH_COMPUTATION] = "Compute meter exceeded",
@@ -292,7 +292,7 @@ int session_deliver(struct session *s, struct vat_machine *m, struct span delive
 
 /* -- replaying ------------------------------------------------------------------------------------- */
 
-struct span session_result(struct arena *a, const struct delivered *d)
+struct span talk_result(struct arena *a, const struct delivered *d)
 {
     if (!d->ok) return SPAN("{\"status\":\"error\"}");
     if (!d->metered) return SPAN("{\"status\":\"ok\"}");
@@ -300,17 +300,17 @@ struct span session_result(struct arena *a, const struct delivered *d)
                         (unsigned long long)d->computrons);
 }
 
-static int check_result(struct session *s, struct jval recorded, const struct delivered *d,
+static int check_result(struct talk *s, struct jval recorded, const struct delivered *d,
                         struct err *e)
 {
-    struct span then = json_raw(recorded), now = session_result(s->arena, d);
+    struct span then = json_raw(recorded), now = talk_result(s->arena, d);
     bool was_ok = json_is(json_get(recorded, "status"), "ok");
-    if (was_ok && !d->ok) return session_diverged(s, "result", then, d->problem, e);
+    if (was_ok && !d->ok) return talk_diverged(s, "result", then, d->problem, e);
     if (!s->strict || span_eq(then, now)) return 0;
-    return session_diverged(s, was_ok == d->ok ? "computrons" : "result", then, now, e);
+    return talk_diverged(s, was_ok == d->ok ? "computrons" : "result", then, now, e);
 }
 
-int session_replay(struct session *s, struct vat_machine *m, uint64_t position, struct span item,
+int talk_replay(struct talk *s, struct vat_machine *m, uint64_t position, struct span item,
                    struct err *e)
 {
     struct jval v, d;
@@ -329,8 +329,8 @@ int session_replay(struct session *s, struct vat_machine *m, uint64_t position, 
                        vat_id_text(s->vat).s, (unsigned long long)position);
     }
     struct delivered got;
-    if (session_deliver(s, m, json_raw(d), &got, e) != 0) return -1;
+    if (talk_deliver(s, m, json_raw(d), &got, e) != 0) return -1;
     if (s->made == json_len(s->recorded)) return check_result(s, json_get(v, "r"), &got, e);
-    return session_diverged(s, "syscall",
+    return talk_diverged(s, "syscall",
                             json_raw(json_get(json_at(s->recorded, s->made), "s")), SPAN_NONE, e);
 }

@@ -1,4 +1,4 @@
-/* session.h -- one vat's machine, spoken to: started, delivered to, replayed.
+/* talk.h -- one vat's machine, talked to: started, delivered to, replayed.
  *
  * Live, a delivery's syscalls are carried out and recorded.  In a replay the machine is
  * told what a transcript item says it was told; each syscall must be the recorded one, and
@@ -8,17 +8,10 @@
  */
 #pragma once
 
+#include "kernel/divergence.h"
 #include "kernel/state.h"
 
-struct divergence {
-    uint64_t position;         /* of the transcript item */
-    const char *what;          /* "syscall", "result", "computrons", "snapshot" */
-    size_t syscall;            /* which one */
-    struct buf expected, got;  /* JSON; one of them may be empty: missing, extra */
-};
-void divergence_fini(struct divergence *d);
-
-struct session {
+struct talk {
     struct kernel *k;
     const struct vat_port *port;
     vat_id vat;
@@ -35,7 +28,7 @@ struct session {
 };
 
 /* What a machine starts from. */
-struct session_start {
+struct talk_start {
     const char *snapshot;      /* hex SHA-256, or NULL: boot, then the vat's bundle */
     bool shared;               /* a hint: other vats start from this snapshot too */
     const struct vat_source *source; /* NULL: the kernel's store */
@@ -43,7 +36,7 @@ struct session_start {
     struct span bundle_id;     /* SPAN_NONE: the vat's own, which was not installed */
 };
 /* fails  the world's; EXIT_VAT the bundle cannot be set up, in upstream's words. */
-int session_start(struct session *s, const struct session_start *from, struct vat_machine **out,
+int talk_start(struct talk *s, const struct talk_start *from, struct vat_machine **out,
                   struct err *e) MUST_CHECK;
 
 struct delivered {
@@ -55,17 +48,17 @@ struct delivered {
 
 /* Tell the machine `delivery` and serve it until it answers.
  * fails  the world's; EXIT_INTEGRITY a replay diverged. */
-int session_deliver(struct session *s, struct vat_machine *m, struct span delivery,
+int talk_deliver(struct talk *s, struct vat_machine *m, struct span delivery,
                     struct delivered *out, struct err *e) MUST_CHECK;
 
 /* How a transcript item keeps a result: {"status":…}. */
-struct span session_result(struct arena *a, const struct delivered *d);
+struct span talk_result(struct arena *a, const struct delivered *d);
 
 /* Replay one transcript item, which must be a delivery.
- * fails  as session_deliver; EXIT_INTEGRITY the item is damaged. */
-int session_replay(struct session *s, struct vat_machine *m, uint64_t position, struct span item,
+ * fails  as talk_deliver; EXIT_INTEGRITY the item is damaged. */
+int talk_replay(struct talk *s, struct vat_machine *m, uint64_t position, struct span item,
                    struct err *e) MUST_CHECK;
 
 /* Say that the machine did not do what the record says: fills `e` and s->divergence. */
-int session_diverged(struct session *s, const char *what, struct span expected, struct span got,
+int talk_diverged(struct talk *s, const char *what, struct span expected, struct span got,
                      struct err *e);

@@ -20,6 +20,8 @@ static const struct config_key root_keys[] = {
     { "defaultReapInterval", NULL },
     { "devices", NULL },
     { "includeDevDependencies", NULL },
+    { "keepSnapshots", NULL },
+    { "keepTranscripts", NULL },
     { "limits", NULL },
     { "pinBootstrapRoot", NULL },
     { "relaxDurabilityRules", NULL },
@@ -101,6 +103,18 @@ static int read_limits(const struct config_reader *r, struct place root, struct 
     return 0;
 }
 
+/* Upstream's hosts say these when they open the store. */
+static int read_retention(const struct config_reader *r, struct place root,
+                          struct config *out, struct err *e)
+{
+    bool keep_transcripts = true;
+    if (config_bool(r, root, "keepTranscripts", &keep_transcripts, e) != 0 ||
+        config_bool(r, root, "keepSnapshots", &out->keep_snapshots, e) != 0)
+        return -1;
+    out->prune_transcripts = !keep_transcripts;
+    return 0;
+}
+
 /* What a worker evaluates before any vat. */
 static int read_boot(const struct config_reader *r, const struct config_options *o,
                      struct genesis *g, struct err *e)
@@ -131,7 +145,8 @@ static int read_root(struct config_reader *r, struct place root,
     struct config_bundles bundles = { 0 };
     if (config_check_keys(r, root, root_keys, e) != 0 || read_bundling(r, root, e) != 0 ||
         read_flags(r, root, &flags, e) != 0 || read_numbers(r, root, g, e) != 0 ||
-        read_limits(r, root, out, e) != 0 || check_arguments(r, root, e) != 0 ||
+        read_limits(r, root, out, e) != 0 || read_retention(r, root, out, e) != 0 ||
+        check_arguments(r, root, e) != 0 ||
         config_manager_type(r, root, "defaultManagerType", e) != 0 ||
         config_string(r, root, "bootstrap", &g->bootstrap, e) != 0 ||
         config_bool(r, root, "pinBootstrapRoot", &g->pin_bootstrap_root, e) != 0 ||

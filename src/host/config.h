@@ -9,6 +9,8 @@
  *   addComms                 false  add upstream's comms vat, which stands idle here: a message
  *                                   to it ends it
  *   bootstrapArgs            []     the bootstrap vat's parameters.argv, if none are given
+ *   keepTranscripts          true   keep what vats were told before their last snapshot
+ *   keepSnapshots            false  keep the heaps of earlier snapshots
  *   limits.maxVatsOnline     50     how many vats have a live worker at once
  *
  * Differences: vats are XS workers (defaultManagerType defaults to xs-worker), and the four
@@ -37,6 +39,7 @@ struct config {
     struct genesis genesis;    /* spans in the arena */
     const char **bundle_from;  /* where each of genesis.bundles comes from */
     uint64_t vats_online_max;  /* 0: not given */
+    bool prune_transcripts, keep_snapshots;
     char hash[SHA256_HEX + 1]; /* of the file */
 };
 

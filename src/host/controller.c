@@ -17,6 +17,8 @@
 #define KEY_CONFIG    SPAN("host.zygote.config")    /* hash of the config file */
 #define KEY_BOOTSTRAP SPAN("host.zygote.bootstrap") /* kref, or empty once taken */
 #define KEY_ONLINE    SPAN("host.zygote.maxVatsOnline")
+#define KEY_PRUNE     SPAN("host.zygote.pruneTranscripts") /* there, or not */
+#define KEY_KEEP      SPAN("host.zygote.keepSnapshots")
 
 struct controller {
     enum controller_mode mode;
@@ -53,6 +55,10 @@ static void keep_host_keys(struct store *s, const struct config *c, kref bootstr
         snprintf(text, sizeof text, "%" PRIu64, c->vats_online_max);
         kv_host_set(s, KEY_ONLINE, span_of(text));
     }
+    if (c->prune_transcripts)
+        kv_host_set(s, KEY_PRUNE, SPAN("1"));
+    if (c->keep_snapshots)
+        kv_host_set(s, KEY_KEEP, SPAN("1"));
 }
 
 /* Genesis refused a bundle: say which, by trying them one by one. */
@@ -156,6 +162,8 @@ static int open_all(struct controller *c, const char *dir, struct err *e)
     if (store_open(dir, look ? STORE_READONLY : STORE_OPEN, &c->store, e) != 0 ||
         (!look && open_port(c, e) != 0))
         return -1;
+    store_retain(c->store, kv_get(c->store, KEY_PRUNE, NULL),
+                 kv_get(c->store, KEY_KEEP, NULL));
     struct kernel_options o = {
         .max_vats_online = vats_online_max(c->store),
         .sink = { .self = c, .console = on_console, .note = on_note, .crank = on_crank },

@@ -89,6 +89,13 @@ void store_end_crank(struct store *s)
     s->in_crank = false;
 }
 
+void store_retain(struct store *s, bool prune_transcripts, bool keep_snapshots)
+{
+    INVARIANT(!s->in_crank);
+    s->options.prune_transcripts = prune_transcripts;
+    s->options.keep_snapshots = keep_snapshots;
+}
+
 void store_forget(struct store *s)
 {
     INVARIANT(!s->in_crank);

@@ -82,6 +82,8 @@ int store_open(const char *dir, enum store_mode mode, struct store **out,
 int store_open_with(const char *dir, enum store_mode mode,
                     const struct store_options *options, struct store **out,
                     struct err *e) MUST_CHECK;
+/* Say anew what the options say of it, from here on; between cranks. */
+void store_retain(struct store *s, bool prune_transcripts, bool keep_snapshots);
 void store_close(struct store *s);
 /* Close a store that could not be made, and remove its files: nothing is left behind. */
 void store_discard(struct store *s);

@@ -359,7 +359,8 @@ accepted "every key there is, with comments" <<EOF
   "snapshotInitial": 2, "snapshotInterval": 20, "relaxDurabilityRules": false,
   "pinBootstrapRoot": true, "includeDevDependencies": false, "bundleFormat": "endoZipBase64",
   "bundleCachePath": "cache", "zygotes": true, "addVatAdmin": true, "addComms": false,
-  "addVattp": true, "addTimer": true, "limits": { "maxVatsOnline": 5 } }
+  "addVattp": true, "addTimer": true, "keepTranscripts": false, "keepSnapshots": true,
+  "limits": { "maxVatsOnline": 5 } }
 EOF
 accepted "upstream's vat-admin vat, brought along" <<EOF
 { "bootstrap": "b", "zygotes": false, "addVatAdmin": false,

@@ -34,6 +34,33 @@ expect "an empty directory is no export" 3 y store import "$dir"
 says "export-manifest.json: no such file"
 [ ! -e "$dir/other" ] || complain "it made a store"
 
+# -- what is kept -----------------------------------------------------------------------------
+
+# STORE SQL: what a query finds.
+sql() { "$build/tests/e2e/sql" "$1" "$2"; }
+closed='SELECT count(*) FROM transcriptItems i JOIN transcriptSpans s ON i.vatID = s.vatID
+    AND i.position >= s.startPos AND i.position < s.endPos WHERE s.isCurrent IS NULL'
+heaps='SELECT count(*) FROM snapshots WHERE inUse IS NULL AND compressedSnapshot IS NOT NULL'
+for kept in transcripts snapshots; do
+    case $kept in
+    transcripts) keep='"keepTranscripts": true, "keepSnapshots": false' some=$closed none=$heaps ;;
+    snapshots) keep='"keepTranscripts": false, "keepSnapshots": true' some=$heaps none=$closed ;;
+    esac
+    sed "s/^{/{ $keep, \"snapshotInterval\": 4, /" "$dir/config.json" >"$dir/keep.json"
+    expect "a store that keeps $kept" 0 "$zygote" -C "$dir/$kept" run "$dir/keep.json"
+    for i in 1 2 3 4 5 6; do
+        "$zygote" -C "$dir/$kept" send alice echo $i >/dev/null 2>&1 || complain "send $i"
+    done
+    expect "$kept are there" 0 sql "$dir/$kept" "$some"
+    [ "$(cat "$out")" -gt 1 ] || complain "none"
+    expect "and nothing else" 0 sql "$dir/$kept" "$none"
+    [ "$(cat "$out")" = 0 ] || complain "some"
+done
+expect "what was not kept is not exported" 3 "$zygote" -C "$dir/snapshots" store export \
+    --artifacts archival "$dir/none"
+says "items are missing from the whole transcript of v"
+expect "the rest is" 0 "$zygote" -C "$dir/snapshots" store export --artifacts debug "$dir/rest"
+
 # -- there and on ---------------------------------------------------------------------------
 
 expect "a counter" 0 z send alice create '"ann"' 5

@@ -33,6 +33,7 @@ enum option_id {
     OPT_GLOBAL_END = OPT_VERSION,
     /* of some verbs */
     OPT_CRANKS,
+    OPT_TIME,
     OPT_RESULT,
     OPT_COUNT,
     OPT_NAME,

@@ -16,6 +16,7 @@ const struct option cli_options[] = {
     { OPT_VERSION, 0, "version", NULL, false, "show the version" },
 
     { OPT_CRANKS, 0, "cranks", "N", false, "run at most N cranks" },
+    { OPT_TIME, 0, "time", "SECONDS", false, "what a timer device is told; else the clock" },
     { OPT_RESULT, 0, "result", NULL, false, "also print what bootstrap resolved to, once" },
     { OPT_COUNT, 'n', "count", "COUNT", false, "how many children, or cranks (1)" },
     { OPT_NAME, 0, "name", "PATTERN", false, "name of the children; %d becomes 1, 2, …" },
@@ -53,11 +54,12 @@ const struct command cli_commands[] = {
       .operands = "[CONFIG [ARG…]]",
       .summary = "run until nothing is left to do",
       .text = "Makes the store first if it does not exist, from CONFIG. If it does, CONFIG is "
-              "not read again (a warning says so if it has changed).",
+              "not read again (a warning says so if it has changed). A timer device is told "
+              "the time before anything runs: seconds since 1970, or --time.",
       .example = "zygote run config.json",
       .most = ANY_NUMBER,
       .kind = OPERAND_FILE,
-      .options = { OPT_CRANKS, OPT_RESULT, OPT_SLOG },
+      .options = { OPT_CRANKS, OPT_TIME, OPT_RESULT, OPT_SLOG },
       .run = verb_run },
     { .name = "step",
       .operands = "",

@@ -1,6 +1,7 @@
 /* verb_run.c -- zygote init, zygote run. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/log.h"
 #include "cli/out.h"
@@ -66,6 +67,8 @@ static void compare_config(struct cli *c, struct session *s)
 
 struct outcome {
     uint64_t cranks, us;
+    size_t timers;
+    uint64_t time; /* what they were told */
     bool quiescent;
     kref bootstrap;
     enum promise_state state;
@@ -107,12 +110,29 @@ static int run(struct session *s, uint64_t max, struct outcome *o, struct err *e
     return s->cli->value[OPT_RESULT] == NULL ? 0 : take_result(s, o, e);
 }
 
+/* Tell timer devices the time.  A clock that was set back tells them nothing. */
+static int poll_timers(struct session *s, struct outcome *o, struct err *e)
+{
+    bool given = s->cli->value[OPT_TIME] != NULL;
+    bool woke;
+    struct err late;
+    if (cli_number(s->cli, OPT_TIME, 0, INT64_MAX, (uint64_t)time(NULL), &o->time, e) != 0)
+        return -1;
+    if (controller_poll_timers(s->controller, o->time, &o->timers, &woke, given ? e : &late) == 0)
+        return 0;
+    if (!given)
+        log_warn("%s; run on without the time", late.text);
+    return given ? -1 : 0;
+}
+
 static void print_json(struct cli *c, struct session *s, const struct outcome *o)
 {
     json_begin(&c->out);
     json_member_u64(&c->out, "cranks", o->cranks);
     json_member_u64(&c->out, "us", o->us);
     json_member_bool(&c->out, "quiescent", o->quiescent);
+    if (o->timers > 0)
+        json_member_u64(&c->out, "time", o->time);
     if (o->bootstrap.kind == KREF_PROMISE)
         json_member_str(&c->out, "bootstrap", span_of(promise_state_name(o->state)));
     if (o->result.p != NULL) {
@@ -126,6 +146,8 @@ static void print_json(struct cli *c, struct session *s, const struct outcome *o
 
 static void print_text(struct cli *c, const struct outcome *o)
 {
+    if (o->timers > 0)
+        log_info("the timer was told that it is %" PRIu64, o->time);
     log_info("%" PRIu64 " cranks in %.3f s; %s%s%s", o->cranks, (double)o->us / 1e6,
              o->quiescent ? "nothing is left to do" : "there is more to do",
              o->bootstrap.kind == KREF_PROMISE ? "; bootstrap " : "",
@@ -151,7 +173,7 @@ int verb_run(struct cli *c, struct err *e)
         return -1;
     if (existed)
         compare_config(c, &s);
-    int failed = run(&s, max, &o, e);
+    int failed = poll_timers(&s, &o, e) != 0 || run(&s, max, &o, e) != 0 ? -1 : 0;
     progress_clear(&s.progress);
     if (!failed && c->json)
         print_json(c, &s, &o);

@@ -166,6 +166,7 @@ static int open_all(struct controller *c, const char *dir, struct err *e)
                  kv_get(c->store, KEY_KEEP, NULL));
     struct kernel_options o = {
         .max_vats_online = vats_online_max(c->store),
+        .devices = c->sink.devices,
         .sink = { .self = c, .console = on_console, .note = on_note, .crank = on_crank },
     };
     if (c->sink.slog != NULL)
@@ -238,6 +239,21 @@ int controller_run(struct controller *c, uint64_t max, uint64_t *cranks, bool *q
             return -1;
         *quiescent = block > 0 && ran < block;
     } while (!*quiescent && (max == 0 || total < max));
+    return 0;
+}
+
+int controller_poll_timers(struct controller *c, uint64_t now, size_t *timers, bool *woke,
+                           struct err *e)
+{
+    struct span *names;
+    bool one;
+    *timers = kernel_devices(c->kernel, "timer", &names);
+    *woke = false;
+    for (size_t i = 0; i < *timers; i++) {
+        if (kernel_timer_poll(c->kernel, names[i], now, &one, e) != 0)
+            return -1;
+        *woke = *woke || one;
+    }
     return 0;
 }
 

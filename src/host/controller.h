@@ -17,6 +17,7 @@
 #pragma once
 
 #include "host/config.h"
+#include "kernel/devices.h"
 #include "kernel/kernel.h"
 #include "kernel/replay.h"
 
@@ -32,6 +33,7 @@ struct controller_sink {
     void (*note)(void *self, struct span text);
     void (*crank)(void *self, uint64_t number);
     void (*slog)(void *self, const struct slog_event *event); /* as the kernel's */
+    const struct device_host *devices; /* the host's side of devices (kernel/devices.h) */
 };
 
 /* Is there a store that a kernel was initialised in? */
@@ -58,6 +60,13 @@ struct store *controller_store(struct controller *c);
 int controller_run(struct controller *c, uint64_t max, uint64_t *cranks, bool *quiescent,
                    struct err *e) MUST_CHECK;
 int controller_commit(struct controller *c, struct err *e) MUST_CHECK;
+
+/* Tell every timer device what time it is.  Other devices are the kernel's: their host calls
+ * (kernel/devices.h) go to controller_kernel().
+ * out    *timers  how many there are;  *woke  something is to be woken: run
+ * fails  as kernel_timer_poll: EXIT_FAILED, it was later already */
+int controller_poll_timers(struct controller *c, uint64_t now, size_t *timers, bool *woke,
+                           struct err *e) MUST_CHECK;
 
 /* The bootstrap message's result promise, until it is taken; KREF_INVALID after that. */
 kref controller_bootstrap(struct controller *c);

@@ -59,6 +59,34 @@ echo ' ' >>"$dir/config.json"
 expect "run with a changed config" 0 z run "$dir/config.json"
 says "is not what $store was made from"
 
+# -- the time -----------------------------------------------------------------------------------
+
+clock() { "$zygote" -C "$dir/clock" "$@"; }
+cat >"$dir/clock.json" <<EOF
+{ "bootstrap": "bootstrap", "pinBootstrapRoot": true,
+  "vats": { "bootstrap": { "bundleSpec": "$bundles/vats-puppet.json", "parameters": { "plain": true } },
+            "handlers": { "bundleSpec": "$bundles/vats-handler.json" } },
+  "devices": { "alarm": { "bundleSpec": "$bundles/sys-timerDevice.json" },
+               "bridge": { "bundleSpec": "$bundles/sys-bridgeDevice.json" } } }
+EOF
+expect "a timer is told the time" 0 clock run --time 10 --json "$dir/clock.json"
+json stdout 'v.time === 10 && v.quiescent'
+says "device bridge (d8, a bridge) is skipped: this host has no side for it"
+expect "a vat asks to be woken" 0 clock send bootstrap do \
+    '[["send","$handlers","make",["h"],"p"],["await","$p","h"],["device","$device.alarm","setWakeup",[12,"$h"],"t"],["return","$t"]]'
+prints '{"@bigint":"12"}'
+expect "not yet" 0 clock run --time 11
+expect "it is woken" 0 clock run --time 12
+says "the timer was told that it is 12"
+expect "and says so" 0 clock send handlers report
+prints '[["h","wake","12n"]]'
+expect "time does not run backwards" 1 clock run --time 11
+says "timer device alarm: time cannot run backwards"
+expect "the clock is asked" 0 clock run --json
+json stdout 'v.time > 1.7e9'
+expect "a device without a host" 1 clock send bootstrap do '[["device","$device.bridge","callOutbound"]]'
+says "this host has no side for it"
+
 # -- send ---------------------------------------------------------------------------------------
 
 # JSON [JSON]: what alice is sent comes back, as it was or as the second.

@@ -8,11 +8,12 @@ json_needs := base/span base/err base/xalloc base/arena base/buf base/utf base/j
 	base/json_value base/json_write
 
 test_base_needs := base/span base/err base/xalloc base/arena base/buf base/hash base/log
+test_decimal_needs := base/span base/err base/xalloc base/arena base/decimal base/buf
 test_json_needs := $(json_needs)
 test_json_node_needs := $(json_needs)
 fuzz_json_needs := $(json_needs)
 
-unit := test_base test_json test_json_node
+unit := test_base test_decimal test_json test_json_node
 unit_fuzz := fuzz_json
 
 UNIT_PROGRAMS := $(unit:%=$(BUILD)/tests/unit/%) $(unit_fuzz:%=$(BUILD)/tests/fuzz/%)

@@ -273,7 +273,7 @@ static bool decode_resolution(struct call *c, struct jval v, struct resolution *
     struct vat_capdata data;
     vref parsed;
     c->why = "malformed resolve";
-    if (name.p == NULL || (rejected != JSON_TRUE && rejected != JSON_FALSE) ||
+    if (json_type(v) != JSON_ARRAY || name.p == NULL || (rejected != JSON_TRUE && rejected != JSON_FALSE) ||
         !vat_capdata_decode(kernel_arena(k), json_at(v, 2), &data)) {
         return false;
     }
@@ -582,7 +582,9 @@ void syscall_handle(struct kernel *k, vat_id vat, struct jval vso, struct buf *r
     enum outcome outcome = REFUSED;
     size_t from = result->n;
     kernel_step_label(k, "syscall");
-    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+    /* An object's members can be counted, too. */
+    bool array = json_type(vso) == JSON_ARRAY;
+    for (size_t i = 0; array && i < sizeof calls / sizeof *calls; i++) {
         if (json_is(json_at(vso, 0), calls[i].name)) {
             outcome = calls[i].handle(&c);
             break;

@@ -6,13 +6,13 @@
 
 kernel_needs := $(BASE:%=base/%) $(STORE:%=store/%) $(KERNEL:%=kernel/%)
 kernel_world := $(BUILD)/tests/kernel/world.o $(BUILD)/tests/kernel/scripted.o
-kernel_tests := test_messages test_garbage test_faults test_devices test_upgrade test_meters \
+kernel_tests := test_messages test_garbage test_faults test_syscalls test_devices test_upgrade test_meters \
 	test_cleanup test_control test_audit test_fork test_programs test_small test_slog
 
 KERNEL_TESTS := $(kernel_tests:%=$(BUILD)/tests/kernel/%)
 KERNEL_PROGRAMS := $(KERNEL_TESTS) $(BUILD)/tests/kernel/upgrade_store
 KERNEL_TESTS_LONG := "tests/kernel/upgrade_store.mjs $(BUILD)" \
-	"$(BUILD)/tests/kernel/test_small 6" "$(BUILD)/tests/kernel/test_programs -n 5000"
+	"$(BUILD)/tests/kernel/test_small 6" "$(BUILD)/tests/kernel/test_syscalls large" "$(BUILD)/tests/kernel/test_programs -n 5000"
 
 $(foreach t,$(kernel_tests),$(eval $(call unit_link,kernel/$(t),$(kernel_needs),\
 	$(kernel_world) -lcmocka $(LIBS))))

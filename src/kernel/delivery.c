@@ -24,12 +24,12 @@ static struct vat_capdata data_for(struct kernel *k, vat_id vat, const struct ca
 
 /* -- the same in the kernel's names, when the slog wants it ------------------------------------ */
 
-static void tell_message(struct kernel *k, kref target, const struct message *m)
+static void tell_message(struct kernel *k, kref target, struct span message)
 {
     struct buf b = { 0 };
     if (!slogging(k)) return;
     buf_printf(&b, "[\"message\",\"%s\",", kref_text(target).s);
-    message_put(&b, m);
+    buf_put(&b, message);
     buf_putc(&b, ']');
     slog_kernel_delivery(k, text_of(k, &b));
 }
@@ -74,9 +74,10 @@ static void tell_start_vat(struct kernel *k, const struct capdata *parameters)
 
 /* -- translating --------------------------------------------------------------------------------- */
 
-struct span delivery_message(struct kernel *k, vat_id vat, kref target, const struct message *m)
+struct span delivery_message(struct kernel *k, vat_id vat, kref target, const struct message *m,
+                             struct span message_text)
 {
-    tell_message(k, target, m);
+    tell_message(k, target, message_text);
     struct span name = clist_to_vat(k, vat, target);
     INVARIANT(target.kind == KREF_PROMISE || name.p[1] == '+'); /* routed to the owner */
     struct vat_capdata methargs = data_for(k, vat, &m->methargs);

@@ -10,7 +10,9 @@
 #include "kernel/gc.h"
 #include "kernel/queue.h"
 
-struct span delivery_message(struct kernel *k, vat_id vat, kref target, const struct message *m);
+/* `message_text`: the message as it was queued. */
+struct span delivery_message(struct kernel *k, vat_id vat, kref target, const struct message *m,
+                             struct span message_text);
 /* The promises are settled; their rows go once the text is made. */
 struct span delivery_notify(struct kernel *k, vat_id vat, const kref *promises, size_t count);
 struct span delivery_gc(struct kernel *k, const struct gc_group *g);

@@ -27,7 +27,7 @@ static int send_crank(struct kernel *k, struct jval event, struct crank_result *
     route_release(k, &s);
     stats_inc(&k->stats, STAT_DISPATCHES);
     stats_inc(&k->stats, STAT_DISPATCH_DELIVER);
-    struct span delivery = delivery_message(k, vat, target, &s.message);
+    struct span delivery = delivery_message(k, vat, target, &s.message, s.message_text);
     if (s.message.result.kind != KREF_INVALID && vat_options(k, vat).enable_pipelining) {
         promise_requeue(k, s.message.result);
     }

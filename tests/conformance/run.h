@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdio.h>
+
 #include "host/config.h"
 #include "kernel/devices.h"
 #include "worker/worker.h"
@@ -41,6 +43,8 @@ struct run {
     struct buf steps, cranks; /* JSON, so far */
     struct buf went_out[3];   /* through devices, during this host call (devices.c) */
     int step;
+    FILE *slog;               /* its lines, without times; NULL: not asked for */
+    bool preload;
     bool panicked;            /* only a restart is of use now; nothing more is committed */
 };
 

@@ -1,12 +1,15 @@
 /* run_scenario.c -- a scenario under our kernel.
  *
  * usage: run_scenario SCENARIO_DIR STORE_DIR [--stock PROGRAM]
- *                     [--steps FROM TO --state FILE] > dump.json
+ *                     [--steps FROM TO --state FILE] [--slog FILE] [--preload] > dump.json
  *
  *   --stock    drive this worker program, the stock xsnap-worker, instead of ours
  *   --steps    only these host calls, FROM and not TO; from another than the first the store
  *              is opened as another kernel left it.  What later calls need to know of
  *              earlier ones (names of promises) goes through FILE.
+ *
+ *   --slog     the kernel's log, one JSON object a line, without times
+ *   --preload  bring vats online at start, as upstream does: the log tells of it
  *
  * README.md describes scenarios.  The dump has the shape of the oracle's: steps, cranks with
  * their hashes, and the tables of the store.
@@ -20,7 +23,8 @@
 #include "host/paths.h"
 
 struct arguments {
-    const char *scenario, *store, *stock, *state;
+    const char *scenario, *store, *stock, *state, *slog;
+    bool preload;
     size_t from, to;
 };
 
@@ -56,13 +60,21 @@ static void on_note(void *self, struct span text)
     fprintf(stderr, "note: %.*s\n", SPAN_ARG(text));
 }
 
+static void on_slog(void *self, const struct slog_event *event)
+{
+    struct run *r = self;
+    fprintf(r->slog, "%.*s\n", SPAN_ARG(event->json_text));
+}
+
 static void open_kernel(struct run *r)
 {
     struct err e;
     struct device_host devices = run_device_host(r);
     struct kernel_options o = { .max_vats_online = r->config.vats_online_max,
                                 .devices = &devices,
+                                .preload = r->preload,
                                 .sink = { .self = r, .crank = on_crank, .note = on_note } };
+    if (r->slog != NULL) o.sink.slog = on_slog;
     if (kernel_open(r->store, &r->port, &o, &r->kernel, &e) != 0) run_die(&e);
 }
 
@@ -193,6 +205,12 @@ static bool parse_arguments(int argc, char **argv, struct arguments *out)
         } else if (strcmp(argv[i], "--state") == 0 && i + 1 < argc) {
             out->state = argv[i + 1];
             i += 2;
+        } else if (strcmp(argv[i], "--slog") == 0 && i + 1 < argc) {
+            out->slog = argv[i + 1];
+            i += 2;
+        } else if (strcmp(argv[i], "--preload") == 0) {
+            out->preload = true;
+            i += 1;
         } else {
             return false;
         }
@@ -215,13 +233,18 @@ int main(int argc, char **argv)
     struct arguments a;
     if (!parse_arguments(argc, argv, &a)) {
         fprintf(stderr, "usage: run_scenario SCENARIO_DIR STORE_DIR [--stock PROGRAM] "
-                        "[--steps FROM TO --state FILE]\n");
+                        "[--steps FROM TO --state FILE] [--slog FILE] [--preload]\n");
         return EXIT_USAGE;
     }
     log_init("run_scenario", LOG_NORMAL);
     arena_init(&r.arena);
     r.dir = a.scenario;
     r.store_dir = a.store;
+    r.preload = a.preload;
+    if (a.slog != NULL && (r.slog = fopen(a.slog, "w")) == NULL) {
+        perror(a.slog);
+        return 1;
+    }
     open_port(&r, a.stock);
     read_config(&r);
     if (a.from == 0) {
@@ -235,6 +258,10 @@ int main(int argc, char **argv)
     close_kernel(&r);
     worker_port_close(&r.port);
     if (a.state != NULL) save_state(&r, a.state);
+    if (r.slog != NULL && fclose(r.slog) != 0) {
+        perror(a.slog);
+        return 1;
+    }
     run_dump(&r);
     return 0;
 }

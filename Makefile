@@ -1,6 +1,8 @@
 # Zygote: one Makefile, sources listed, everything built goes to build/.
 #
-#   make             the programs and the bundles: build/zygote, build/zygote-worker
+#   make             the programs and the bundles: build/zygote, build/zygote-worker; and
+#                    the library for host programs: build/libzygote.a, include/zygote.h
+#   make lib         the library alone
 #   make demo        build and run the main job
 #   make check       build and run the tests, under five minutes after the build
 #   make check-long  what takes longer: full sweeps, upstream's kernel run anew
@@ -20,7 +22,7 @@ WARN := -std=c17 -Wall -Wextra -Werror -Wconversion -Wno-sign-conversion -Wshado
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla -Wundef -Wformat=2 -fno-common
 OPT ?= -O2 -g
 SAN ?=
-CPPFLAGS_OURS := -D_GNU_SOURCE -Isrc
+CPPFLAGS_OURS := -D_GNU_SOURCE -Isrc -Iinclude
 CFLAGS_OURS := $(WARN) $(OPT) $(SAN) $(CPPFLAGS_OURS)
 LIBS := -lsqlite3 -lcrypto -lz -lm
 JOBS ?= 2
@@ -142,8 +144,9 @@ zygote_o := $(host_o) $(worker_o) $(kernel_o) $(store_o) $(base_o)
 
 # -- the programs --------------------------------------------------------------------
 
-.PHONY: all programs bundles
-all: programs bundles
+.PHONY: all programs bundles lib FORCE
+all: programs lib bundles
+lib: $(BUILD)/libzygote.a $(BUILD)/zygote.pc
 programs: $(BUILD)/zygote $(BUILD)/zygote-worker $(BUILD)/bundle-source.mjs
 
 # Where zygote looks for it: beside itself.
@@ -157,6 +160,24 @@ $(BUILD)/src/%.o: src/%.c
 
 $(BUILD)/zygote: $(cli_o) $(zygote_o)
 	$(CC) $(OPT) $(SAN) $^ $(LIBS) -o $@
+
+# One object, in which all but the interface is local: no name of ours can collide with one
+# of the host's.
+$(BUILD)/libzygote.a: $(zygote_o)
+	$(CC) -r -nostdlib -o $(BUILD)/libzygote.o $^
+	objcopy --wildcard --keep-global-symbol='zygote_*' $(BUILD)/libzygote.o
+	rm -f $@ && ar rcs $@ $(BUILD)/libzygote.o
+
+# Where things will be installed: the library looks there, last.
+$(BUILD)/prefix: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' >$@
+$(BUILD)/src/host/paths.o: CFLAGS_OURS += -DPREFIX='"$(PREFIX)"'
+$(BUILD)/src/host/paths.o: $(BUILD)/prefix
+
+VERSION := $(shell sed -n 's/^\#define ZYGOTE_VERSION "\(.*\)"/\1/p' include/zygote.h)
+$(BUILD)/zygote.pc: include/zygote.pc.in include/zygote.h $(BUILD)/prefix
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $< >$@
 
 include src/engine/engine.mk
 
@@ -181,11 +202,16 @@ demo: all
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/zygote/bundles \
-		$(DESTDIR)$(PREFIX)/share/man/man1
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man3 \
+		$(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install $(BUILD)/zygote $(BUILD)/zygote-worker $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(BUILD)/bundles/*.json $(DESTDIR)$(PREFIX)/share/zygote/bundles
 	install -m 644 js/bundle-source.mjs $(DESTDIR)$(PREFIX)/share/zygote
 	install -m 644 man/zygote.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 man/zygote.3 $(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 644 include/zygote.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 $(BUILD)/libzygote.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(BUILD)/zygote.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 
 clean:
 	rm -rf $(BUILD)

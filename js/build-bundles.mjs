@@ -69,6 +69,7 @@ const found = () => {
     };
     scan('js/demo', file => `demo-${file}`);
     scan('tests/vats', file => `test-${file}`);
+    scan('examples/host', file => `example-${file}`);
     const scenarios = path.join(root, 'tests/scenarios');
     if (fs.existsSync(scenarios)) {
         for (const entry of fs.readdirSync(scenarios, { withFileTypes: true })) {

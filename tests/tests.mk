@@ -14,14 +14,15 @@ include tests/fork/fork.mk
 include tests/e2e/e2e.mk
 include tests/demo/demo.mk
 include tests/fuzz/fuzz.mk
+include tests/host/host.mk
 
 CHECK_PROGRAMS := $(UNIT_PROGRAMS) $(MARSHAL_PROGRAMS) $(KERNEL_PROGRAMS) $(STORE_PROGRAMS) \
 	$(worker_test_programs) $(ENGINE_PROGRAMS) $(CONFORMANCE_PROGRAMS) $(FORK_PROGRAMS) \
-	$(E2E_PROGRAMS) $(DEMO_PROGRAMS)
+	$(E2E_PROGRAMS) $(DEMO_PROGRAMS) $(HOST_PROGRAMS)
 
 # Longest first, so that two jobs end together.
 CHECK_TESTS := $(FORK_TESTS) $(ENGINE_TESTS) $(CONFORMANCE_TESTS) $(STORE_TESTS) \
-	$(worker_tests) $(KERNEL_TESTS) $(E2E_TESTS) $(DEMO_TESTS) $(UNIT_TESTS) $(MARSHAL_TESTS) \
+	$(worker_tests) $(KERNEL_TESTS) $(HOST_TESTS) $(E2E_TESTS) $(DEMO_TESTS) $(UNIT_TESTS) $(MARSHAL_TESTS) \
 	$(FUZZ_TESTS) $(MARSHAL_FUZZ_TESTS) tests/js/test_vat_admin.mjs
 
 # Those that need no worker process: what the sanitizers run over.

@@ -8,11 +8,19 @@
 
 static const char *log_tag = "zygote";
 static enum log_level log_level = LOG_NORMAL;
+static void (*log_sink)(void *self, const char *text, size_t length);
+static void *log_self;
 
 void log_init(const char *tag, enum log_level level)
 {
     log_tag = tag;
     log_level = level;
+}
+
+void log_divert(void (*sink)(void *self, const char *text, size_t length), void *self)
+{
+    log_sink = sink;
+    log_self = self;
 }
 
 /* What a vat wrote may be in a message: nothing in it may move the cursor, or start a
@@ -33,17 +41,9 @@ static void put_tame(struct buf *line, struct span s)
     }
 }
 
-__attribute__((format(printf, 1, 0))) static void say(const char *fmt, va_list ap)
+/* In one write, so that lines of several processes do not mix. */
+static void write_line(struct span rest)
 {
-    int saved = errno;
-    struct buf text = { 0 }, line = { 0 };
-    buf_vprintf(&text, fmt, ap);
-    buf_printf(&line, "%s: ", log_tag);
-    put_tame(&line, buf_span(&text));
-    buf_putc(&line, '\n');
-
-    /* One write, so that lines of several processes do not mix. */
-    struct span rest = buf_span(&line);
     while (rest.n > 0) {
         ssize_t n = write(STDERR_FILENO, rest.p, rest.n);
         if (n < 0 && errno == EINTR)
@@ -51,6 +51,22 @@ __attribute__((format(printf, 1, 0))) static void say(const char *fmt, va_list a
         if (n <= 0)
             break; /* nobody to tell */
         rest = span_from(rest, (size_t)n);
+    }
+}
+
+__attribute__((format(printf, 1, 0))) static void say(const char *fmt, va_list ap)
+{
+    int saved = errno;
+    struct buf text = { 0 }, line = { 0 };
+    buf_vprintf(&text, fmt, ap);
+    if (log_sink == NULL)
+        buf_printf(&line, "%s: ", log_tag);
+    put_tame(&line, buf_span(&text));
+    if (log_sink != NULL) {
+        log_sink(log_self, buf_span(&line).p, line.n);
+    } else {
+        buf_putc(&line, '\n');
+        write_line(buf_span(&line));
     }
     buf_fini(&text);
     buf_fini(&line);

@@ -13,8 +13,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
-
-#define ZYGOTE_VERSION "0.1.0"
+#include "zygote.h" /* ZYGOTE_VERSION */
 
 enum { CLI_SCHEMA = 1 /* of what --json prints */ };
 

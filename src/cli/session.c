@@ -28,10 +28,14 @@ static void on_note(void *self, struct span text)
         log_info("%.*s", SPAN_ARG(text));
 }
 
-static void on_crank(void *self, uint64_t number)
+static void on_crank(void *self, uint64_t number, struct span message,
+                     const char *crankhash, const char *activityhash)
 {
     struct session *s = self;
     (void)number;
+    (void)message;
+    (void)crankhash;
+    (void)activityhash;
     s->progress.cranks++;
     progress_tick(&s->progress);
 }

@@ -24,6 +24,7 @@ struct controller {
     enum controller_mode mode;
     struct controller_sink sink;
     struct arena arena; /* paths */
+    const char *worker, *cache; /* as given, or NULL */
     struct store *store;
     struct kernel *kernel;
     struct vat_port port;
@@ -125,11 +126,8 @@ static void on_crank(void *self, uint64_t number, struct span message,
                      const char *crankhash, const char *activityhash)
 {
     struct controller *c = self;
-    (void)message;
-    (void)crankhash;
-    (void)activityhash;
     if (c->sink.crank != NULL)
-        c->sink.crank(c->sink.self, number);
+        c->sink.crank(c->sink.self, number, message, crankhash, activityhash);
 }
 
 static void on_slog(void *self, const struct slog_event *event)
@@ -140,9 +138,9 @@ static void on_slog(void *self, const struct slog_event *event)
 
 static int open_port(struct controller *c, struct err *e)
 {
-    struct worker_options o = { 0 };
-    if (paths_worker(&c->arena, &o.program, e) != 0 ||
-        paths_cache(&c->arena, &o.image_dir, e) != 0 ||
+    struct worker_options o = { .program = c->worker, .image_dir = c->cache };
+    if ((o.program == NULL && paths_worker(&c->arena, &o.program, e) != 0) ||
+        (o.image_dir == NULL && paths_cache(&c->arena, &o.image_dir, e) != 0) ||
         worker_port_open(&o, &c->port, e) != 0)
         return -1;
     c->port_open = true;
@@ -156,16 +154,20 @@ static uint64_t vats_online_max(struct store *s)
     return kv_get(s, KEY_ONLINE, &text) && span_u64(text, &n) ? n : 0;
 }
 
-static int open_all(struct controller *c, const char *dir, struct err *e)
+static int open_all(struct controller *c, const char *dir,
+                    const struct controller_options *given, struct err *e)
 {
     bool look = c->mode == CONTROLLER_LOOK;
-    if (store_open(dir, look ? STORE_READONLY : STORE_OPEN, &c->store, e) != 0 ||
+    if (store_open_with(dir, look ? STORE_READONLY : STORE_OPEN, &given->store, &c->store,
+                        e) != 0 ||
         (!look && open_port(c, e) != 0))
         return -1;
-    store_retain(c->store, kv_get(c->store, KEY_PRUNE, NULL),
-                 kv_get(c->store, KEY_KEEP, NULL));
+    store_retain(c->store,
+                 given->store.prune_transcripts || kv_get(c->store, KEY_PRUNE, NULL),
+                 given->store.keep_snapshots || kv_get(c->store, KEY_KEEP, NULL));
     struct kernel_options o = {
-        .max_vats_online = vats_online_max(c->store),
+        .max_vats_online = given->max_vats_online > 0 ? given->max_vats_online
+                                                      : vats_online_max(c->store),
         .devices = c->sink.devices,
         .sink = { .self = c, .console = on_console, .note = on_note, .crank = on_crank },
     };
@@ -176,21 +178,32 @@ static int open_all(struct controller *c, const char *dir, struct err *e)
     return 0;
 }
 
-int controller_open(const char *dir, enum controller_mode mode,
-                    const struct controller_sink *sink, struct controller **out,
-                    struct err *e)
+int controller_open_with(const char *dir, enum controller_mode mode,
+                         const struct controller_options *options,
+                         const struct controller_sink *sink, struct controller **out,
+                         struct err *e)
 {
     struct controller *c = xcalloc(1, sizeof *c);
     c->mode = mode;
     if (sink != NULL)
         c->sink = *sink;
+    c->worker = options->worker;
+    c->cache = options->cache;
     arena_init(&c->arena);
-    if (open_all(c, dir, e) != 0) {
+    if (open_all(c, dir, options, e) != 0) {
         controller_close(c);
         return -1;
     }
     *out = c;
     return 0;
+}
+
+int controller_open(const char *dir, enum controller_mode mode,
+                    const struct controller_sink *sink, struct controller **out,
+                    struct err *e)
+{
+    struct controller_options defaults = { 0 };
+    return controller_open_with(dir, mode, &defaults, sink, out, e);
 }
 
 void controller_close(struct controller *c)

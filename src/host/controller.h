@@ -18,7 +18,6 @@
 
 #include "host/config.h"
 #include "kernel/devices.h"
-#include "kernel/kernel.h"
 #include "kernel/replay.h"
 
 struct controller;
@@ -31,9 +30,17 @@ struct controller_sink {
     void *self;
     void (*console)(void *self, vat_id vat, struct span level, struct span text);
     void (*note)(void *self, struct span text);
-    void (*crank)(void *self, uint64_t number);
+    void (*crank)(void *self, uint64_t number, struct span message, const char *crankhash,
+                  const char *activityhash);
     void (*slog)(void *self, const struct slog_event *event); /* as the kernel's */
     const struct device_host *devices; /* the host's side of devices (kernel/devices.h) */
+};
+
+/* How to open; zeroed, as the command line does. */
+struct controller_options {
+    const char *worker, *cache; /* NULL: see host/paths.h; kept */
+    uint64_t max_vats_online;   /* 0: what the config said */
+    struct store_options store;
 };
 
 /* Is there a store that a kernel was initialised in? */
@@ -49,6 +56,10 @@ int controller_create(const char *dir, const struct config *config, kref *bootst
 int controller_open(const char *dir, enum controller_mode mode,
                     const struct controller_sink *sink, struct controller **out,
                     struct err *e) MUST_CHECK;
+int controller_open_with(const char *dir, enum controller_mode mode,
+                         const struct controller_options *options,
+                         const struct controller_sink *sink, struct controller **out,
+                         struct err *e) MUST_CHECK;
 void controller_close(struct controller *c);
 
 struct kernel *controller_kernel(struct controller *c);

@@ -26,64 +26,89 @@ static int program_dir(struct arena *a, const char **out, struct err *e)
     return 0;
 }
 
-int paths_worker(struct arena *a, const char **out, struct err *e)
+/* Where `make install` puts things, unless the program was moved. */
+#define INSTALLED_BIN   PREFIX "/bin"
+#define INSTALLED_SHARE PREFIX "/share/zygote"
+
+/* Some file or folder, looked for in several places. */
+struct search {
+    const char *what; /* with a word of place behind it */
+    const char *variable;
+    const char *probe; /* what must be there, below the place; "": the place itself */
+    int mode;
+    size_t count;
+    const char *places[3];
+    const char *advice;
+};
+
+static bool is_there(struct arena *a, const struct search *s, const char *place)
 {
-    const char *given = environment("ZYGOTE_WORKER");
-    const char *dir;
-    if (given == NULL && program_dir(a, &dir, e) != 0)
-        return -1;
-    const char *path = given != NULL ? given : file_join(a, dir, "zygote-worker");
-    if (access(path, X_OK) != 0)
-        return err_set(e, EXIT_NOT_FOUND, "no worker program at %s%s", path,
-                       given != NULL ? " ($ZYGOTE_WORKER)"
-                                     : "; set ZYGOTE_WORKER to its path");
-    *out = path;
-    return 0;
+    return access(s->probe[0] == '\0' ? place : file_join(a, place, s->probe), s->mode) == 0;
 }
 
-static bool has_manifest(struct arena *a, const char *dir)
+static int search(struct arena *a, const struct search *s, const char **out, struct err *e)
 {
-    return access(file_join(a, dir, "manifest.json"), R_OK) == 0;
+    const char *given = environment(s->variable);
+    if (given != NULL && !is_there(a, s, given))
+        return err_set(e, EXIT_NOT_FOUND, "no %s %s ($%s)", s->what, given, s->variable);
+    *out = given;
+    for (size_t i = 0; *out == NULL && i < s->count; i++) {
+        if (is_there(a, s, s->places[i]))
+            *out = s->places[i];
+    }
+    return *out != NULL ? 0
+                        : err_set(e, EXIT_NOT_FOUND, "no %s %s; %s", s->what, s->places[0],
+                                  s->advice);
+}
+
+int paths_worker(struct arena *a, const char **out, struct err *e)
+{
+    const char *dir;
+    if (program_dir(a, &dir, e) != 0)
+        return -1;
+    struct search s = { .what = "worker program at",
+                        .variable = "ZYGOTE_WORKER",
+                        .probe = "",
+                        .mode = X_OK,
+                        .count = 2,
+                        .places = { file_join(a, dir, "zygote-worker"),
+                                    INSTALLED_BIN "/zygote-worker" },
+                        .advice = "set ZYGOTE_WORKER to its path" };
+    return search(a, &s, out, e);
 }
 
 int paths_bundles(struct arena *a, const char **out, struct err *e)
 {
-    const char *given = environment("ZYGOTE_BUNDLES");
-    if (given != NULL && !has_manifest(a, given))
-        return err_set(e, EXIT_NOT_FOUND, "no system bundles in %s ($ZYGOTE_BUNDLES)",
-                       given);
     const char *dir;
-    if (given == NULL && program_dir(a, &dir, e) != 0)
+    if (program_dir(a, &dir, e) != 0)
         return -1;
-    const char *built = given != NULL ? given : file_join(a, dir, "bundles");
-    if (given != NULL || has_manifest(a, built)) {
-        *out = built;
-        return 0;
-    }
-    const char *installed = file_join(a, dir, "../share/zygote/bundles");
-    if (!has_manifest(a, installed))
-        return err_set(e, EXIT_NOT_FOUND,
-                       "no system bundles in %s or %s; build them with "
-                       "`node js/build-bundles.mjs %s`, or set ZYGOTE_BUNDLES",
-                       built, installed, built);
-    *out = installed;
-    return 0;
+    struct search s = { .what = "system bundles in",
+                        .variable = "ZYGOTE_BUNDLES",
+                        .probe = "manifest.json",
+                        .mode = R_OK,
+                        .count = 3,
+                        .places = { file_join(a, dir, "bundles"),
+                                    file_join(a, dir, "../share/zygote/bundles"),
+                                    INSTALLED_SHARE "/bundles" },
+                        .advice = "build them with `make bundles`, or set ZYGOTE_BUNDLES" };
+    return search(a, &s, out, e);
 }
 
 int paths_bundler(struct arena *a, const char **out, struct err *e)
 {
-    const char *given = environment("ZYGOTE_BUNDLER"), *dir;
-    if (given == NULL && program_dir(a, &dir, e) != 0)
+    const char *dir;
+    if (program_dir(a, &dir, e) != 0)
         return -1;
-    const char *path = given != NULL ? given : file_join(a, dir, "bundle-source.mjs");
-    if (given == NULL && access(path, R_OK) != 0)
-        path = file_join(a, dir, "../share/zygote/bundle-source.mjs");
-    if (access(path, R_OK) != 0)
-        return err_set(e, EXIT_NOT_FOUND, "no bundler at %s%s", path,
-                       given != NULL ? " ($ZYGOTE_BUNDLER)"
-                                     : "; set ZYGOTE_BUNDLER to bundle-source.mjs");
-    *out = path;
-    return 0;
+    struct search s = { .what = "bundler at",
+                        .variable = "ZYGOTE_BUNDLER",
+                        .probe = "",
+                        .mode = R_OK,
+                        .count = 3,
+                        .places = { file_join(a, dir, "bundle-source.mjs"),
+                                    file_join(a, dir, "../share/zygote/bundle-source.mjs"),
+                                    INSTALLED_SHARE "/bundle-source.mjs" },
+                        .advice = "set ZYGOTE_BUNDLER to bundle-source.mjs" };
+    return search(a, &s, out, e);
 }
 
 const char *paths_node(struct arena *a)

@@ -1,13 +1,13 @@
 /* paths.h -- where things are on this machine.
  *
- *   worker   $ZYGOTE_WORKER, else zygote-worker beside the running program
+ *   worker   $ZYGOTE_WORKER, else zygote-worker beside the running program, else in PREFIX/bin
  *   bundles  $ZYGOTE_BUNDLES, else bundles/ beside the running program (a build), else
- *            ../share/zygote/bundles from there (an installation)
- *   bundler  $ZYGOTE_BUNDLER, else bundle-source.mjs beside the running program (a build),
- *            else ../share/zygote/bundle-source.mjs from there
+ *            ../share/zygote/bundles from there (an installation), else the same in PREFIX
+ *   bundler  $ZYGOTE_BUNDLER, else bundle-source.mjs, looked for like bundles/
  *   node     $ZYGOTE_NODE, else node, as found in $PATH
  *   cache    $ZYGOTE_CACHE, else $XDG_CACHE_HOME/zygote, else ~/.cache/zygote
  *
+ * PREFIX is where `make install` puts things: for host programs that are installed elsewhere.
  * An empty environment variable counts as none.  Paths live in the arena.
  */
 #pragma once

@@ -6,7 +6,7 @@
 # npm packages: npm ci --ignore-scripts, from package-lock.json.
 set -eu
 
-packages="gcc make libc6-dev libsqlite3-dev libssl-dev zlib1g-dev libcmocka-dev"
+packages="gcc make libc6-dev libsqlite3-dev libssl-dev zlib1g-dev libcmocka-dev pkgconf g++"
 missing=""
 for p in $packages; do
     dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $p"

@@ -446,7 +446,8 @@ void slog_console(struct kernel *k, vat_id vat, struct jval message)
     if (!is_level(level)) {
         struct buf *b = begin(k, "console");
         buf_puts(b, ",\"source\":\"kernel\",\"level\":\"error\",\"args\":[\"bad sourcedConsole level\",");
-        json_put_value(b, level);
+        if (json_type(level) == JSON_NONE) buf_puts(b, "null");
+        else json_put_value(b, level);
         buf_putc(b, ']');
         end(k, SLOG_POINT, false);
         return;

@@ -253,6 +253,8 @@ static void end(struct turn *t, const struct line *l)
         INVARIANT(ok);
     } else if (span_is(how, "!say")) {
         upcall(t, arena_printf(t->a, "[\"sourcedConsole\",\"vat\",\"log\",\"%.*s\",[1]]", SPAN_ARG(rest)));
+    } else if (span_is(how, "!upcall")) {
+        upcall(t, rest);
     } else if (span_is(how, "!testlog")) {
         upcall(t, SPAN("[\"testLog\",\"x\"]"));
     } else if (span_is(how, "!error")) {

@@ -25,6 +25,7 @@
  *   !spend N       this delivery counts N computrons (0: none are reported), not 1000 and
  *                  one more for each delivery the machine has had
  *   !say WORDS…    the vat writes to its console       !testlog    and to the test log
+ *   !upcall TEXT   the machine sends TEXT
  *
  * In plans ' stands for ".  A vat whose bundle is called "auto" resolves the result of each
  * message without a plan; "puppet" leaves it; "broken" fails in setBundle, "greedy" meets its

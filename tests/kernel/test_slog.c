@@ -225,6 +225,35 @@ TEST(a_run_with_a_slog_is_the_run_without)
     for (int i = 0; i < 3; i++) buf_fini(&dumps[i]);
 }
 
+/* -- consoles -------------------------------------------------------------------------------------- */
+
+/* Upstream's makeSourcedConsole: five levels, liveslots by its name, and nothing of a replay. */
+TEST(consoles_by_level_and_source)
+{
+    struct world w;
+    static const char *const levels[] = { "debug", "log", "info", "warn", "error" };
+    open_pair(&w, (struct world_setup){ .snapshot_initial = 100 });
+    vat_id a = vat_named(&w, "a");
+    forget(&w);
+    for (int i = 0; i < 5; i++) poke(&w, a, "!upcall ['sourcedConsole','vat','%s','x',{'y':[1]}]", levels[i]);
+    for (int i = 0; i < 5; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "\"level\":\"%s\",\"args\":[\"x\",{\"y\":[1]}]", levels[i]);
+        assert_int_equal(count(&w, text), 1);
+    }
+    assert_int_equal(count(&w, "\"source\":\"vat\""), 5);
+    assert_int_equal(count(&w, "\"type\":\"console\""), 5);
+    poke(&w, a, "!upcall ['sourcedConsole','ls','log']\n!upcall ['sourcedConsole','vat','shout','x']\n!upcall ['sourcedConsole']");
+    assert_int_equal(count(&w, "\"source\":\"liveslots\""), 1);
+    assert_int_equal(count(&w, "\"bad sourcedConsole level\",\"shout\""), 1);
+    assert_int_equal(count(&w, "bad sourcedConsole level"), 2);
+    forget(&w);
+    world_restart(&w);
+    poke(&w, a, "set k v");
+    assert_int_equal(count(&w, "\"level\":\"info\""), 0);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -234,6 +263,7 @@ int main(void)
         cmocka_unit_test(a_limit_met_has_no_meter),
         cmocka_unit_test(replays_and_snapshots),
         cmocka_unit_test(vats_are_introduced_as_upstream_would),
+        cmocka_unit_test(consoles_by_level_and_source),
         cmocka_unit_test(a_run_with_a_slog_is_the_run_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "kernel/object.h"
 #include "kernel/promise.h"
 #include "kernel/queue.h"
+#include "kernel/slog.h"
 #include "kernel/vats.h"
 #include "kernel/warehouse.h"
 #include "store/bundle.h"
@@ -88,6 +89,7 @@ int kernel_terminate(struct kernel *k, vat_id vat, const struct capdata *reason,
         return err_set(e, EXIT_USAGE, "the reason a vat is terminated for may not hold references");
     }
     vat_terminate(k, vat, true, reason);
+    slog_say(k, "log", "", "scheduled vatID %s for termination", vat_id_text(vat).s);
     if (!k->panicked) return 0;
     *e = k->panic;
     return -1;

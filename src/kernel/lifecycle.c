@@ -73,6 +73,7 @@ static void creation_failed(struct kernel *k, vat_id vat, struct span why,
 {
     *r = (struct crank_result){ .abort = true, .consume = true, .delivered = true, .vat = vat,
                                 .terminate = true, .reject = true };
+    slog_say(k, "log", ",{}", "error during createDynamicVat"); /* {}: an Error as JSON */
     marshal_error(kernel_arena(k), why, &r->info);
     release_event(k, parameters, r);
 }
@@ -111,6 +112,7 @@ int create_vat_crank(struct kernel *k, struct jval event, struct crank_result *r
         return 0;
     }
     if (unsupported(given) != NULL) {
+        if (slog_vat(k, vat, true)) slog_startup(k, vat, false); /* upstream gets so far */
         creation_failed(k, vat, span_of(unsupported(given)), &parameters, r);
         return 0;
     }
@@ -186,6 +188,7 @@ void vat_terminate(struct kernel *k, vat_id vat, bool reject, const struct capda
         reject_promises_of(k, vat);
     }
     if (critical) {
+        slog_say(k, "error", "", "##### KERNEL PANIC: critical vat %s failed #####", vat_id_text(vat).s);
         kernel_panic(k, EXIT_VAT, "critical vat %s failed: %.*s", vat_id_text(vat).s,
                      SPAN_ARG(why));
     } else {

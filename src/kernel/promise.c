@@ -1,6 +1,7 @@
 #include "kernel/promise.h"
 
 #include "kernel/object.h"
+#include "kernel/slog.h"
 
 static const char *const policy_text[] = { "ignore", "logAlways", "logFailure", "panic" };
 
@@ -179,12 +180,28 @@ static void settle(struct kernel *k, kref p, bool rejected, const struct capdata
     kv_set(k->store, key_kref(k, p, "data.slots"), strings_commas(k, &slots));
 }
 
+/* In upstream's words, for the slog. */
+static void log_policy(struct kernel *k, kref p, struct span policy, bool rejected,
+                       const struct capdata *data)
+{
+    struct buf b = { 0 };
+    bool panic = span_is(policy, "panic");
+    if (!slogging(k)) return;
+    buf_printf(&b, "%s%s.policy %.*s: %s ", panic ? "##### KERNEL PANIC: " : "", kref_text(p).s,
+               SPAN_ARG(policy), rejected ? "rejected" : "fulfilled");
+    capdata_put(&b, data);
+    if (panic) buf_puts(&b, " #####");
+    slog_say_text(k, panic ? "error" : "log", buf_span(&b), "");
+    buf_fini(&b);
+}
+
 static void apply_policy(struct kernel *k, kref p, struct span policy, bool rejected,
                          const struct capdata *data)
 {
     bool tell = span_is(policy, "logAlways") || (rejected && span_is(policy, "logFailure"));
     bool panic = rejected && span_is(policy, "panic");
     if (!tell && !panic) return;
+    log_policy(k, p, policy, rejected, data);
     struct span what = marshal_describe(kernel_arena(k), data);
     if (tell) {
         kernel_note(k, "a message of the kernel's own (%s) was %s: %.*s", kref_text(p).s,

@@ -6,6 +6,7 @@
 #include "kernel/object.h"
 #include "kernel/promise.h"
 #include "kernel/queue.h"
+#include "kernel/slog.h"
 #include "kernel/vats.h"
 #include "kernel/warehouse.h"
 #include "store/bundle.h"
@@ -136,6 +137,14 @@ static struct span refusal(struct kernel *k, const struct upgrade *u)
     return SPAN_NONE;
 }
 
+/* In upstream's words, for the slog. */
+static void say_failed(struct kernel *k, const struct upgrade *u, uint64_t incarnation,
+                       const char *where)
+{
+    slog_say(k, "log", "", "WARNING: vat %s failed to upgrade from incarnation %llu (%s)",
+             vat_id_text(u->vat).s, (unsigned long long)incarnation, where);
+}
+
 int upgrade_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
 {
     struct upgrade u = decode(k, event);
@@ -153,9 +162,12 @@ int upgrade_crank(struct kernel *k, struct jval event, struct crank_result *r, s
     }
     uint64_t old = warehouse_incarnation(k, u.vat);
     disconnection(k, &u, old, &reason);
+    slog_say(k, "log", "", "attempting to upgrade vat %s from incarnation %llu to source %.*s",
+             vat_id_text(u.vat).s, (unsigned long long)old, SPAN_ARG(u.bundle_id));
     if (crank_deliver(k, u.vat, delivery_bring_out_your_dead(), DELIVER_FREE, 0, r, e) != 0) return -1;
     uint64_t computrons = r->computrons;
     if (r->terminate) {
+        say_failed(k, &u, old, "BOYD");
         fail(k, &u, marshal_describe(kernel_arena(k), &r->info), computrons, r);
         return 0;
     }
@@ -172,8 +184,12 @@ int upgrade_crank(struct kernel *k, struct jval event, struct crank_result *r, s
     }
     r->computrons += computrons;
     if (r->terminate) {
+        say_failed(k, &u, old, "startVat");
         fail(k, &u, marshal_describe(kernel_arena(k), &r->info), r->computrons, r);
     } else {
+        slog_say(k, "log", "", "vat %s upgraded from incarnation %llu to %llu with source %.*s",
+                 vat_id_text(u.vat).s, (unsigned long long)old, (unsigned long long)old + 1,
+                 SPAN_ARG(u.bundle_id));
         succeed(k, &u, old + 1, r);
     }
     return 0;

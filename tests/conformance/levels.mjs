@@ -79,6 +79,9 @@ const kinds = (a, b) => {
     if (a.slog && b.slog) {
         out['C5 log'] = logs(a.slog, b.slog);
     }
+    if (a.wholeSlog && b.wholeSlog) {
+        out['C5 log, machines too'] = [texts(a.wholeSlog), texts(b.wholeSlog)];
+    }
     return Object.entries(out).sort((p, n) => byText(p[0], n[0]));
 };
 

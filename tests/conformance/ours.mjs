@@ -1,9 +1,8 @@
 // ours.mjs -- a scenario in our kernel, from a program that compares.
 import { execFileSync } from 'node:child_process';
-import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { comparable } from '../oracle/slog.mjs';
+import { comparable, readSlog } from '../oracle/slog.mjs';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const build = path.resolve(root, process.env.BUILD || 'build');
@@ -21,16 +20,7 @@ const env = {
     ZYGOTE_CACHE: path.join(build, 'cache'),
 };
 
-// Events of a slog, comparable.
-const events = file =>
-    fs
-        .readFileSync(file, 'utf8')
-        .split('\n')
-        .filter(line => line)
-        .map(line => comparable(JSON.parse(line)))
-        .filter(event => event);
-
-// The run, as data.  What the kernel noted for people is in the error if it fails.
+// The run, as data; its slog is in STORE.slog.  What the kernel noted for people is in the error if it fails.
 export const runOurs = (scenario, store, ...options) => {
     const program = path.join(build, 'tests/conformance/run_scenario');
     const slog = `${store}.slog`;
@@ -41,7 +31,7 @@ export const runOurs = (scenario, store, ...options) => {
             maxBuffer: 2 ** 30,
             stdio: ['ignore', 'pipe', 'pipe'],
         });
-        return { ...JSON.parse(out), slog: events(slog) };
+        return { ...JSON.parse(out), slog: readSlog(slog, comparable) };
     } catch (e) {
         const said = `${e.stderr || ''}`.trim().split('\n').slice(-20).join('\n');
         throw Error([e.signal || e.status, said].join(': '), { cause: e });

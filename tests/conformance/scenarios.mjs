@@ -5,7 +5,8 @@
 //   NAME           folders of tests/scenarios, or paths of folders; none: all of them
 //   --part I/N     of these the I-th of N parts
 //   (nothing)      our kernel and worker, against the kept runs of upstream
-//   --anew         upstream is run now, and must also equal its kept runs
+//   --anew         upstream is run now, and must also equal its kept runs; the whole slog is
+//                  compared, machines coming online and kernel consoles too
 //   --stock        our kernel drives the stock xsnap-worker
 //   --our-worker   upstream's kernel drives our worker, against its kept runs
 //   --verbose      a line for every level
@@ -16,6 +17,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { kept, readDump, writeDump } from '../oracle/stored.mjs';
+import { readSlog, whole } from '../oracle/slog.mjs';
 import { compare, report } from './levels.mjs';
 import { bundles, ourWorker, root, runOurs, stockWorker } from './ours.mjs';
 
@@ -75,14 +77,21 @@ const runs = async (folder, work) => {
     if (mode === 'our-worker') {
         return [stored(), await oracle.run(folder, { worker: ourWorker })];
     }
-    const theirs = mode === 'anew' ? await oracle.run(folder) : stored();
-    const ours = runOurs(folder, path.join(work, 'store'), ...(mode === 'stock' ? ['--stock', stockWorker] : []));
-    if (mode === 'anew' && fs.existsSync(file)) {
+    const store = path.join(work, 'store');
+    if (mode !== 'anew') {
+        return [stored(), runOurs(folder, store, ...(mode === 'stock' ? ['--stock', stockWorker] : []))];
+    }
+    const slog = path.join(work, 'upstream.slog');
+    const theirs = await oracle.run(folder, { slog });
+    const ours = runOurs(folder, store, '--preload');
+    if (fs.existsSync(file)) {
         const again = JSON.stringify(kept(theirs)) === JSON.stringify(stored());
         if (!again) {
             throw Error("upstream's own run differs from the one that is kept: record it again");
         }
     }
+    theirs.wholeSlog = readSlog(slog, whole);
+    ours.wholeSlog = readSlog(`${store}.slog`, whole);
     return [theirs, ours];
 };
 

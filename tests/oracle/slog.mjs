@@ -5,6 +5,7 @@
 // the JavaScript kernel itself is loaded; and when machines are brought online and replay,
 // which is a matter of caches and not of the kernel's state.
 import { createHash } from 'node:crypto';
+import fs from 'node:fs';
 
 const loading = /^(bundle-kernel|import-kernel|kernel-init)-(start|finish)$/;
 const warehouse = /^(vat-startup-(start|finish)|(start|finish)-replay|heap-snapshot-load|create-vat)$/;
@@ -33,6 +34,34 @@ export const comparable = entry => {
     }
     return JSON.parse(JSON.stringify(out, number));
 };
+
+// The entry for a comparison of whole logs, machines and consoles too: without clocks, the
+// size that zlib made of a snapshot, and how the JavaScript kernel is loaded.
+export const whole = entry => {
+    if (loading.test(entry.type)) {
+        return undefined;
+    }
+    const out = {};
+    for (const [key, value] of Object.entries(entry)) {
+        if (!/^(time|monotime|.*[sS]econds|compressedSize)$/.test(key) && value !== undefined) {
+            out[key] = value;
+        }
+    }
+    if (out.dr && out.dr[2]) {
+        const [status, problem, { timestamps: _t, ...usage }] = out.dr;
+        out.dr = [status, problem, usage];
+    }
+    return out;
+};
+
+// The lines of a slog, each through `pick`.
+export const readSlog = (file, pick) =>
+    fs
+        .readFileSync(file, 'utf8')
+        .split('\n')
+        .filter(line => line)
+        .map(line => pick(JSON.parse(line)))
+        .filter(entry => entry);
 
 // One short hash for the entries up to and with each crank-finish: [count, hash].
 export const digest = entries => {

@@ -851,6 +851,52 @@ TEST(only_to_look)
     world_close(w);
 }
 
+/* The vats that have a machine, a child's name of what its parent exports, and a dump of what
+ * waits. */
+TEST(looking_around_while_it_runs)
+{
+    struct duo t;
+    struct buf text = { 0 };
+    struct jval v;
+    struct err e;
+    device_id dev;
+    open_duo(&t);
+    struct world *w = &t.w;
+    vat_id d = create(w, "auto", "");
+    introduce(w, d, t.b);
+    poke(w, d, "send %s o+1 o+2", name_for(w, d, root_of(w, t.b)));
+    kref one = meant(w, d, "o+1"), two = meant(w, d, "o+2");
+    vat_id child = device_fork(w, d, 0, NULL, "");
+    world_run(w);
+    struct fork_request q = { .vat = d, .refs = &one, .ref_count = 1 };
+    vat_id second;
+    assert_int_equal(kernel_fork(w->kernel, &q, &second, &e), 0);
+    world_run(w);
+    kref there = kernel_counterpart(w->kernel, d, one, second);
+    assert_true(there.kind == KREF_OBJECT && !kref_eq(there, one));
+    assert_string_equal(name_for(w, second, there), "o+1");
+    assert_int_equal(kernel_counterpart(w->kernel, d, two, second).kind, KREF_INVALID); /* not asked for, so dropped */
+    assert_int_equal(kernel_counterpart(w->kernel, d, root_of(w, t.a), second).kind, KREF_INVALID);
+    assert_true(kernel_vat_exists(w->kernel, child));
+    assert_false(kernel_vat_exists(w->kernel, (vat_id){ 99 }));
+    assert_true(kernel_find_device(w->kernel, SPAN("vatAdmin"), &dev));
+    assert_false(kernel_find_device(w->kernel, SPAN("none"), &dev));
+    assert_int_equal(kernel_activityhash(w->kernel).n, SHA256_HEX);
+    world_restart(w);
+    poke(w, t.a, "send %s p+5 p+6\nsubscribe p+5\nsend p+5 o+3 -> p+7\nabandon o+0", t.b_in_a);
+    poke(w, t.b, "subscribe %s", name_for(w, t.b, meant(w, t.a, "p+5")));
+    kernel_active_vats(w->kernel, &text);
+    assert_int_equal(json_parse(kernel_arena(w->kernel), buf_span(&text), &v, &e), 0);
+    assert_true(json_len(v) >= 2);
+    assert_true(json_is(json_get(json_at(v, 0), "id"), "v3"));
+    buf_reset(&text);
+    kernel_dump(w->kernel, &text);
+    assert_int_equal(json_parse(kernel_arena(w->kernel), buf_span(&text), &v, &e), 0);
+    assert_non_null(memmem(text.p, text.n, "\"v3\",\"v4\"", 9)); /* p+5's subscribers */
+    buf_fini(&text);
+    world_close(w);
+}
+
 /* -- what it tells while it runs --------------------------------------------------------------------- */
 
 struct heard {
@@ -935,6 +981,7 @@ int main(void)
         cmocka_unit_test(a_kernel_without_vats),
         cmocka_unit_test(opening_what_holds_no_kernel),
         cmocka_unit_test(only_to_look),
+        cmocka_unit_test(looking_around_while_it_runs),
         cmocka_unit_test(sinks_hear_consoles_cranks_and_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

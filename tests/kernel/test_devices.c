@@ -536,6 +536,49 @@ static void a_loopbox_queues_until_it_passes(void **unused)
 
 /* -- which device is which --------------------------------------------------------------------------- */
 
+/* In its other mode a message is handed on at once; peers without a name, and a state that is
+ * not a loopbox's, are refused. */
+static void a_loopbox_that_delivers_at_once(void **unused)
+{
+    struct world w;
+    struct host h;
+    struct err e;
+    bool passed;
+    (void)unused;
+    h = (struct host){ .side = { .self = &h, .loopbox = LOOPBOX_IMMEDIATE } };
+    world_open(&w, &(struct world_setup){ .vats = { "a" }, .host = &h.side,
+                                         .devices = { { "loopbox", "{\"deviceParameters\":{\"senders\":[\"l\"]}}" } } });
+    call(&w, "registerInboundHandler", "['r','$0.Alleged: h']", "'o+7'");
+    call(&w, "registerInboundHandler", "['n',5]", "");
+    call(&w, "registerInboundHandler", "['%async',5]", "");
+    assert_throws(&w);
+    call(&w, "getSender", "['l']", "");
+    poke(&w, w.boot, "call d-72 add #['r',5,'body']");
+    assert_int_equal(told(&w, w.boot, "[\\\"deliverInboundMessages\\\",[\\\"l\\\",[[1,\\\"body\\\"]]]]"), 1);
+    poke(&w, w.boot, "call d-72 add #['n',5,'body']"); /* a handler that is no object */
+    assert_throws(&w);
+    poke(&w, w.boot, "call d-72 add #['%%async',5,'body']");
+    assert_throws(&w);
+    poke(&w, w.boot, "call d-72 remove #['r',5]");
+    assert_result(&w, "#\\\"#undefined\\\"");
+    static const char *const states[] = {
+        "{\"body\":\"#{}\",\"slots\":[]}",
+        "{\"body\":\"#{\\\"inboundHandlers\\\":{},\\\"queuedMessages\\\":5,\\\"senderCounts\\\":{}}\",\"slots\":[]}",
+        "{\"body\":\"nonsense\",\"slots\":[]}",
+    };
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+        kv_set(w.store, SPAN("d7.deviceState"), span_of(states[i]));
+        assert_int_equal(kernel_loopbox_pass(w.kernel, SPAN_NONE, &passed, &e), -1);
+        assert_int_equal(e.exit, EXIT_FAILED);
+        call(&w, "registerInboundHandler", "['q',5]", "");
+        assert_throws(&w);
+    }
+    assert_int_equal(kernel_loopbox_pass(w.kernel, SPAN("none"), &passed, &e), -1);
+    assert_int_equal(e.exit, EXIT_NOT_FOUND);
+    world_close(&w);
+    buf_fini(&h.log);
+}
+
 static void a_device_without_a_host_is_skipped_and_calling_it_is_the_hosts_fault(void **unused)
 {
     struct world w;
@@ -603,6 +646,45 @@ static void bundlecaps_are_made_once_and_work(void **unused)
     close_all(&w, &h);
 }
 
+/* Arguments that are not what a bundle device takes, and state that was lost. */
+static void a_bundle_device_refuses_what_it_cannot_do(void **unused)
+{
+    struct world w;
+    struct host h;
+    (void)unused;
+    open_with(&w, &h, "bundle", NULL);
+    static const struct {
+        const char *method, *body, *slots;
+    } bad[] = {
+        { "getBundlecap", "[]", "" }, { "getBundlecap", "[5]", "" }, { "getBundlecap", "{}", "" }, { "getBundlecap", "nonsense", "" },
+        { "getBundlecap", "['b1-0']", "" }, { "getNamedBundlecap", "[]", "" }, { "getNamedBundlecap", "['$0']", "'o+7'" },
+        { "dance", "['x']", "" }, { "getBundlecap", "['$0']", "'d-71'" }, /* another device */
+    };
+    poke(&w, w.boot, "send %s o+1", name_for(&w, w.boot, root_of(&w, w.admin)));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        call(&w, bad[i].method, bad[i].body, bad[i].slots);
+        assert_throws(&w);
+    }
+    static const char *const ids[] = { "b2-", "b1-" };
+    for (size_t i = 0; i < 2; i++) { /* the right length, and not one */
+        char id[160];
+        snprintf(id, sizeof id, "['%s%0127dx']", ids[i], 0);
+        call(&w, "getBundlecap", id, "");
+        assert_throws(&w);
+    }
+    kv_set(w.store, SPAN("namedBundleID.it"), span_of(bundle_named("auto")));
+    call(&w, "getNamedBundlecap", "['it']", "");
+    call(&w, "getBundlecap", "['$0']", "'d-72'"); /* its own node it may have */
+    assert_throws(&w);
+    kv_set(w.store, SPAN("d7.vs.slot.d+1"), SPAN("b0-none"));
+    poke(&w, w.boot, "call d-72 getBundle #[]");
+    assert_throws(&w);
+    kv_delete(w.store, SPAN("d7.vs.slot.d+1"));
+    poke(&w, w.boot, "call d-72 getBundleID #[]");
+    assert_throws(&w);
+    close_all(&w, &h);
+}
+
 /* -- the comms vat ------------------------------------------------------------------------------------- */
 
 static void comms_stands_idle_until_it_is_told_something(void **unused)
@@ -650,6 +732,8 @@ int main(void)
         cmocka_unit_test(a_device_without_a_host_is_skipped_and_calling_it_is_the_hosts_fault),
         cmocka_unit_test(a_device_that_is_not_built_in_is_refused_by_name),
         cmocka_unit_test(bundlecaps_are_made_once_and_work),
+        cmocka_unit_test(a_bundle_device_refuses_what_it_cannot_do),
+        cmocka_unit_test(a_loopbox_that_delivers_at_once),
         cmocka_unit_test(comms_stands_idle_until_it_is_told_something),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,9 @@ static void reject_promises(struct kernel *k, vat_id vat, const struct capdata *
         struct strings subscribers = promise_subscribers(k, w.r);
         bool listens = strings_have(&subscribers, span_of_vat(k, vat));
         promise_resolve(k, w.r, true, reason);
-        if (!listens) clist_delete(k, vat, w.r);
+        if (listens) continue;
+        clist_to_vat(k, vat, w.r); /* upstream's lookup writes the entry once more */
+        clist_delete(k, vat, w.r);
     }
 }
 

@@ -172,12 +172,18 @@ static bool invoke_bundlecap(struct invocation *in, struct span method)
 
 static bool put_json(struct buf *b, const struct pass *v);
 
+/* What JSON.stringify leaves out of a record, and calls null in an array. */
+static bool has_no_text(const struct pass *v)
+{
+    return v->style == PASS_UNDEFINED || v->style == PASS_SYMBOL;
+}
+
 static bool put_json_array(struct buf *b, const struct pass *array)
 {
     buf_putc(b, '[');
     for (size_t i = 0; i < array->count; i++) {
         if (i > 0) buf_putc(b, ',');
-        if (array->items[i]->style == PASS_UNDEFINED) {
+        if (has_no_text(array->items[i])) {
             buf_puts(b, "null");
         } else if (!put_json(b, array->items[i])) {
             return false;
@@ -187,14 +193,14 @@ static bool put_json_array(struct buf *b, const struct pass *array)
     return true;
 }
 
-/* Members that are undefined, or called `without`, are left out. */
+/* But the member called `without`. */
 static bool put_json_record(struct buf *b, const struct pass *record, const char *without)
 {
     buf_putc(b, '{');
     bool first = true;
     for (size_t i = 0; i < record->count; i++) {
         const struct pass *v = record->items[i];
-        if (span_is(record->keys[i], without) || v->style == PASS_UNDEFINED) continue;
+        if (span_is(record->keys[i], without) || has_no_text(v)) continue;
         if (!first) buf_putc(b, ',');
         first = false;
         json_put_string(b, record->keys[i]);
@@ -205,8 +211,20 @@ static bool put_json_record(struct buf *b, const struct pass *record, const char
     return true;
 }
 
-/* JSON.stringify of plain data; false for what it has no text for (a bigint makes it throw)
- * or what is not data.  The depth is the codec's, which is bounded. */
+static bool put_json_tagged(struct buf *b, const struct pass *v)
+{
+    if (has_no_text(v->items[0])) {
+        buf_puts(b, "{}");
+        return true;
+    }
+    buf_puts(b, "{\"payload\":");
+    bool ok = put_json(b, v->items[0]);
+    buf_putc(b, '}');
+    return ok;
+}
+
+/* JSON.stringify of what upstream's kernel makes of the value; false for a bigint, of which
+ * it throws.  The depth is the codec's, which is bounded. */
 static bool put_json(struct buf *b, const struct pass *v)
 {
     switch (v->style) {
@@ -216,15 +234,17 @@ static bool put_json(struct buf *b, const struct pass *v)
     case PASS_STRING: json_put_string(b, v->text); return true;
     case PASS_ARRAY: return put_json_array(b, v);
     case PASS_RECORD: return put_json_record(b, v, "");
-    case PASS_UNDEFINED: case PASS_BIGINT: case PASS_SYMBOL: case PASS_TAGGED: case PASS_ERROR:
-    case PASS_REMOTABLE: case PASS_PROMISE:
+    case PASS_TAGGED: return put_json_tagged(b, v);
+    case PASS_ERROR: case PASS_REMOTABLE: case PASS_PROMISE: buf_puts(b, "{}"); return true;
+    case PASS_UNDEFINED: case PASS_SYMBOL: case PASS_BIGINT:
     default: return false;
     }
 }
 
-/* Queue a create-vat event for `source`, a JSON text.  As upstream, what comes before an
- * option without a JSON text stays done. */
-static bool create(struct invocation *in, struct span source, const struct pass *options)
+/* Queue a create-vat event: the source is a member of that name and value.  As upstream, what
+ * comes before a part without a JSON text stays done. */
+static bool create(struct invocation *in, const char *member, const struct pass *source,
+                   const struct pass *options)
 {
     struct kernel *k = in->k;
     struct arena *a = kernel_arena(k);
@@ -234,17 +254,18 @@ static bool create(struct invocation *in, struct span source, const struct pass 
     for (size_t i = 0; i < parameters.count; i++) ref_inc(k, parameters.slots[i], REF_NORMAL);
     vat_id vat = vat_allocate_id(k);
     struct buf b = { 0 };
-    buf_printf(&b, "{\"type\":\"create-vat\",\"vatID\":\"%s\",\"source\":", vat_id_text(vat).s);
-    buf_put(&b, source);
-    buf_puts(&b, ",\"vatParameters\":");
+    buf_printf(&b, "{\"type\":\"create-vat\",\"vatID\":\"%s\",\"source\":{\"%s\":",
+               vat_id_text(vat).s, member);
+    bool ok = put_json(&b, source);
+    buf_puts(&b, "},\"vatParameters\":");
     capdata_put(&b, &parameters);
     buf_puts(&b, ",\"dynamicOptions\":");
-    bool ok = put_json_record(&b, options, "vatParameters");
+    ok = ok && put_json_record(&b, options, "vatParameters");
     buf_putc(&b, '}');
     if (ok) queue_put(k, QUEUE_ACCEPTANCE, buf_span(&b));
     buf_fini(&b);
     return ok ? answer(in, pass_string(a, span_of_vat(k, vat)))
-              : fail(in, "an option of the new vat is not plain data");
+              : fail(in, "a bigint in the bundle or the options of a new vat");
 }
 
 static bool create_by_bundle_id(struct invocation *in)
@@ -254,7 +275,7 @@ static bool create_by_bundle_id(struct invocation *in)
     if (!string_arg(in, 0, &id) || options->style != PASS_RECORD || !bundle_has(in->k->store, id)) {
         return fail(in, "createByBundleID: no such bundle");
     }
-    return create(in, vat_source_text(in->k, id), options);
+    return create(in, "bundleID", arg(in, 0), options);
 }
 
 /* The bundle itself, in any format the supervisor's importBundle takes. */
@@ -264,13 +285,7 @@ static bool create_by_bundle(struct invocation *in)
     if (arg(in, 0)->style != PASS_RECORD || options->style != PASS_RECORD) {
         return fail(in, "createByBundle: bad arguments");
     }
-    struct buf b = { 0 };
-    buf_puts(&b, "{\"bundle\":");
-    bool ok = put_json(&b, arg(in, 0));
-    buf_putc(&b, '}');
-    struct span source = arena_copy(kernel_arena(in->k), buf_span(&b));
-    buf_fini(&b);
-    return ok ? create(in, source, options) : fail(in, "createByBundle: the bundle is not plain data");
+    return create(in, "bundle", arg(in, 0), options);
 }
 
 static bool terminate_with_failure(struct invocation *in)

@@ -10,7 +10,7 @@ kernel_tests := test_messages test_garbage test_faults test_syscalls test_device
 	test_cleanup test_control test_audit test_older test_comms test_values test_replay test_fork test_programs test_small test_slog
 
 KERNEL_TESTS := $(kernel_tests:%=$(BUILD)/tests/kernel/%)
-KERNEL_PROGRAMS := $(KERNEL_TESTS) $(BUILD)/tests/kernel/upgrade_store
+KERNEL_PROGRAMS := $(KERNEL_TESTS) $(BUILD)/tests/kernel/upgrade_store $(BUILD)/tests/kernel/device_lines
 KERNEL_TESTS_LONG := "tests/kernel/upgrade_store.mjs $(BUILD)" \
 	"$(BUILD)/tests/kernel/test_small 6" "$(BUILD)/tests/kernel/test_syscalls large" "$(BUILD)/tests/kernel/test_programs -n 5000"
 
@@ -24,3 +24,8 @@ KERNEL_PROGRAMS += $(BUILD)/tests/fuzz/fuzz_syscall
 KERNEL_TESTS += "$(BUILD)/tests/fuzz/fuzz_syscall tests/fuzz/corpus/syscall"
 $(eval $(call unit_link,fuzz/fuzz_syscall,$(kernel_needs),$(kernel_world) \
 	$(BUILD)/tests/fuzz/plain.o -lcmocka $(LIBS)))
+
+# Devices beside upstream's own code, at random.
+KERNEL_TESTS += "tests/kernel/devices.mjs $(BUILD)"
+KERNEL_TESTS_LONG += "tests/kernel/devices.mjs $(BUILD) 5000 2"
+$(eval $(call unit_link,kernel/device_lines,$(kernel_needs),$(kernel_world) -lcmocka $(LIBS)))

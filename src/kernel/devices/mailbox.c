@@ -5,11 +5,15 @@
  * the host's space, one a message:
  *
  *   host.zygote.mailbox.dNN.ack.PEER             number
- *   host.zygote.mailbox.dNN.out.PEER.NUMBER      body; NUMBER of 20 digits, for the order
+ *   host.zygote.mailbox.dNN.out.PEER.NUMBER      body; NUMBER of 37 digits, for the order
  */
+#include <stdlib.h>
+
 #include "kernel/devices/handler.h"
 #include "kernel/devices/natives.h"
 #include "kernel/devices/jsvalue.h"
+
+enum { NUMBER_DIGITS = 37 }; /* of a natural */
 
 /* -- what is to be sent ------------------------------------------------------------------- */
 
@@ -21,16 +25,19 @@ static struct span outbox_key(struct device *dev, const char *part, struct span 
     return span_join(k, head.p, wtf8_to_utf8(kernel_arena(k), peer), tail);
 }
 
-static struct span message_key(struct device *dev, struct span peer, uint64_t n)
+static struct span message_key(struct device *dev, struct span peer, natural n)
 {
-    struct span tail = arena_printf(kernel_arena(dev->k), ".%020llu", (unsigned long long)n);
-    return outbox_key(dev, "out", peer, tail.p);
+    char tail[NUMBER_DIGITS + 2] = ".";
+    struct span digits = jsvalue_bigint(kernel_arena(dev->k), n)->text;
+    memset(tail + 1, '0', NUMBER_DIGITS);
+    memcpy(tail + 1 + NUMBER_DIGITS - digits.n, digits.p, digits.n);
+    return outbox_key(dev, "out", peer, tail);
 }
 
-static void set_ack(struct device *dev, struct span peer, uint64_t n)
+static void set_ack(struct device *dev, struct span peer, natural n)
 {
     kv_host_set(dev->k->store, outbox_key(dev, "ack", peer, ""),
-                arena_printf(kernel_arena(dev->k), "%llu", (unsigned long long)n));
+                jsvalue_bigint(kernel_arena(dev->k), n)->text);
 }
 
 /* A peer is there from the first it is named. */
@@ -40,16 +47,16 @@ static void provide_peer(struct device *dev, struct span peer)
 }
 
 /* `${peer}`, Nat(msgnum) */
-static bool addressed(struct slots_call *c, struct span *peer, uint64_t *n)
+static bool addressed(struct slots_call *c, struct span *peer, natural *n)
 {
     if (!jsvalue_text(c->a, slots_arg(c, 0), peer)) return slots_fail(c, "a peer has no name");
-    return jsvalue_u64(slots_arg(c, 1), n) || slots_fail(c, "a message's number is not one");
+    return jsvalue_nat(slots_arg(c, 1), n) || slots_fail(c, "a message's number is not one");
 }
 
 static bool add(struct slots_call *c)
 {
     struct span peer, body;
-    uint64_t n;
+    natural n;
     if (!addressed(c, &peer, &n)) return false;
     if (!jsvalue_text(c->a, slots_arg(c, 2), &body)) return slots_fail(c, "a message has no text");
     provide_peer(c->dev, peer);
@@ -60,7 +67,7 @@ static bool add(struct slots_call *c)
 static bool remove_message(struct slots_call *c)
 {
     struct span peer;
-    uint64_t n;
+    natural n;
     if (!addressed(c, &peer, &n)) return false;
     provide_peer(c->dev, peer);
     kv_host_delete(c->dev->k->store, message_key(c->dev, peer, n));
@@ -70,10 +77,16 @@ static bool remove_message(struct slots_call *c)
 static bool ack_inbound(struct slots_call *c)
 {
     struct span peer;
-    uint64_t n;
+    natural n;
     if (!addressed(c, &peer, &n)) return false;
     set_ack(c->dev, peer, n);
     return true;
+}
+
+/* Number(n), as upstream's exportMailbox() has it. */
+static void put_number(struct arena *a, struct buf *b, struct span digits)
+{
+    json_put_double(b, strtod(arena_copy(a, digits).p, NULL));
 }
 
 static void put_outbox(struct device *dev, struct span peer, struct buf *b)
@@ -83,11 +96,10 @@ static void put_outbox(struct device *dev, struct span peer, struct buf *b)
     buf_puts(b, "\"outbox\":[");
     while (state_next_key(dev->k, prefix, &key)) {
         struct span digits = span_from(key, prefix.n);
-        if (digits.n != 20 || memchr(digits.p, '.', digits.n) != NULL) continue; /* peer "PEER.x" */
-        while (digits.n > 1 && digits.p[0] == '0') digits = span_from(digits, 1);
+        if (digits.n != NUMBER_DIGITS || memchr(digits.p, '.', digits.n) != NULL) continue; /* peer "PEER.x" */
         buf_puts(b, first ? "[" : ",[");
         first = false;
-        buf_put(b, digits);
+        put_number(kernel_arena(dev->k), b, digits);
         buf_putc(b, ',');
         json_put_string(b, state_need(dev->k, key));
         buf_putc(b, ']');
@@ -110,7 +122,7 @@ int kernel_mailbox_export(struct kernel *k, struct span device, struct buf *b, s
         buf_puts(b, ":{");
         put_outbox(dev, peer, b);
         buf_puts(b, ",\"inboundAck\":");
-        buf_put(b, state_need(k, key));
+        put_number(kernel_arena(k), b, state_need(k, key));
         buf_putc(b, '}');
     }
     buf_putc(b, '}');

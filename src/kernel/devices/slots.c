@@ -203,46 +203,50 @@ static int by_text(const void *x, const void *y)
 /* Far() adds this one. */
 #define GET_METHOD_NAMES "__getMethodNames__"
 
-static bool method_names(struct slots_call *c, const struct slots_methods *methods)
+static bool method_names(struct slots_call *c)
 {
     size_t n = 0, used = 0;
-    while (methods[n].name != NULL) n++;
+    while (c->methods[n].name != NULL) n++;
     const char **names = ARENA_ARRAY(c->a, const char *, n + 1);
     const struct pass **items = ARENA_ARRAY(c->a, const struct pass *, n + 1);
     names[used++] = GET_METHOD_NAMES;
-    for (size_t i = 0; i < n; i++) names[used++] = methods[i].name;
+    for (size_t i = 0; i < n; i++) names[used++] = c->methods[i].name;
     qsort(names, used, sizeof *names, by_text);
     for (size_t i = 0; i < used; i++) items[i] = pass_string(c->a, span_of(names[i]));
     c->result = pass_array(c->a, used, items);
     return true;
 }
 
-/* Object.prototype's, so far as they come to something. */
-static bool inherited(struct slots_call *c, struct span method)
+static bool to_string(struct slots_call *c)
 {
     struct span text;
-    if (span_is(method, "toString") || span_is(method, "toLocaleString")) {
-        bool ok = jsvalue_text(c->a, c->node, &text);
-        INVARIANT(ok);
-        c->result = pass_string(c->a, text);
-        return true;
-    }
-    if (span_is(method, "valueOf")) {
-        c->result = c->node;
-        return true;
-    }
-    return slots_fail(c, "no such method");
+    bool ok = jsvalue_text(c->a, c->node, &text);
+    INVARIANT(ok);
+    c->result = pass_string(c->a, text);
+    return true;
 }
 
-static bool call(struct slots_call *c, const struct slots_methods *methods, struct span method)
+static bool value_of(struct slots_call *c)
 {
-    for (size_t i = 0; methods[i].name != NULL; i++) {
-        if (span_is(method, methods[i].name)) return methods[i].call(c);
-    }
-    if (span_is(method, GET_METHOD_NAMES)) return method_names(c, methods);
-    return inherited(c, method);
+    c->result = c->node;
+    return true;
 }
 
+/* Object.prototype's, so far as they come to something for a vat. */
+static const struct slots_methods inherited[] = {
+    { GET_METHOD_NAMES, method_names }, { "toString", to_string }, { "toLocaleString", to_string },
+    { "valueOf", value_of },            { NULL, NULL },
+};
+
+static slots_method *find_method(const struct slots_methods *methods, struct span name)
+{
+    for (; methods->name != NULL; methods++) {
+        if (span_is(name, methods->name)) return methods->call;
+    }
+    return NULL;
+}
+
+/* A method that is not there is noticed before the arguments are looked at. */
 bool slots_invoke(struct device *dev, struct span slot, struct span method,
                   const struct vat_capdata *args, struct vat_capdata *answer, const char **why)
 {
@@ -254,15 +258,21 @@ bool slots_invoke(struct device *dev, struct span slot, struct span method,
         *why = "unknown device node";
         return false;
     }
+    slots_method *call = find_method(x->methods, method);
+    if (call == NULL) call = find_method(inherited, method);
+    if (call == NULL) {
+        *why = "no such method";
+        return false;
+    }
     if (!marshal_decode_as(a, args, &dev->slots->names, &given, why)) return false;
     if (given->style != PASS_ARRAY) {
         *why = "arguments are not an array";
         return false;
     }
-    struct slots_call c = { .dev = dev, .a = a, .self = x->self, .node = x->value,
-                            .count = given->count, .args = given->items,
+    struct slots_call c = { .dev = dev, .a = a, .self = x->self, .methods = x->methods,
+                            .node = x->value, .count = given->count, .args = given->items,
                             .result = pass_undefined(a), .why = "" };
-    if (!call(&c, x->methods, method)) {
+    if (!call(&c)) {
         *why = c.why;
         return false;
     }

@@ -11,11 +11,14 @@
 
 #include "kernel/device.h"
 
+struct slots_methods;
+
 /* One call. */
 struct slots_call {
     struct device *dev;
     struct arena *a;           /* until the crank ends */
     void *self;                /* of the node: what slots_export() was given */
+    const struct slots_methods *methods; /* of the node */
     const struct pass *node;   /* called */
     size_t count;
     const struct pass *const *args;

@@ -5,7 +5,8 @@
  * bigints, whatever the host counts in; here they are below 2^120.
  *
  * What upstream does with odd indices is kept: `repeaters` is a JavaScript array, in which
- * deleteRepeater() may leave holes, and an array with holes cannot be saved. */
+ * deleteRepeater() may leave holes, and an array with holes cannot be saved.  (At an index of
+ * billions upstream's looks for the hole for hours; this one knows.) */
 #include <math.h>
 #include <stdlib.h>
 

@@ -5,8 +5,8 @@
  * written anew goes through a small writer that is tested against Node byte by byte.
  *
  * Strings decode to WTF-8: UTF-8 in which a lone surrogate \ud800 stands as its own three
- * bytes ED A0 80.  json_put_string() turns it back into the escape; what goes into the
- * store goes through wtf8_to_utf8(), which makes it U+FFFD, as Node does on its way there.
+ * bytes ED A0 80.  json_put_string() turns it back into the escape.  The store keeps it as
+ * it is, but it is not what is hashed and read: see store/kv.h.
  *
  * A document is hostile until parsed: depth, size and every byte are checked (RFC 8259,
  * strictly; a byte order mark, a comment, a trailing comma are errors, and so is UTF-8
@@ -84,7 +84,11 @@ void json_put_double(struct buf *b, double d);
  * numeric order, duplicate keys folded, white space gone. */
 void json_put_value(struct buf *b, struct jval v);
 
-/* WTF-8 to UTF-8: lone surrogates become U+FFFD.  Returns `s` itself if it has none. */
+/* WTF-8 to UTF-8 as Node writes a string to a file or a hash: a lone surrogate becomes one
+ * U+FFFD.  Returns `s` itself if it has none. */
 struct span wtf8_to_utf8(struct arena *a, struct span s);
+/* As Node reads bytes: to a UTF-8 decoder a lone surrogate is three bytes that belong to
+ * nothing, so it becomes three U+FFFD.  Returns `s` itself if it has none. */
+struct span wtf8_read_back(struct arena *a, struct span s);
 /* Compare by UTF-16 code units, as JavaScript's < and Array.prototype.sort() do. */
 int utf16_cmp(struct span a, struct span b);

@@ -109,20 +109,33 @@ int utf16_cmp(struct span a, struct span b)
     }
 }
 
-/* -- for the store --------------------------------------------------------------- */
+/* -- what Node makes of surrogates ------------------------------------------------ */
 
-struct span wtf8_to_utf8(struct arena *a, struct span s)
+/* Where the first surrogate is; s.n if there is none.  Only ED A0..BF begins one. */
+static size_t find_surrogate(struct span s)
 {
-    /* Only ED A0..BF begins a surrogate. */
     size_t at = 0;
-    while (at + 1 < s.n &&
-           !((unsigned char)s.p[at] == 0xed && (unsigned char)s.p[at + 1] >= 0xa0))
-        at++;
-    if (at + 1 >= s.n)
-        return s;
+    while (at + 1 < s.n) {
+        const char *p = memchr(s.p + at, 0xed, s.n - 1 - at);
+        if (p == NULL)
+            break;
+        if ((unsigned char)p[1] >= 0xa0)
+            return (size_t)(p - s.p);
+        at = (size_t)(p - s.p) + 1;
+    }
+    return s.n;
+}
 
+bool utf_has_surrogate(struct span s)
+{
+    return find_surrogate(s) < s.n;
+}
+
+/* `s` with `times` U+FFFD for each lone surrogate, from `at` on; there is one. */
+static struct span replace_surrogates(struct arena *a, struct span s, size_t at, size_t times)
+{
     /* U+FFFD has as many bytes as the surrogate it stands for; a pair gets shorter. */
-    char *out = arena_alloc(a, s.n + 1);
+    char *out = arena_alloc(a, at + (s.n - at) * times + 1);
     memcpy(out, s.p, at);
     size_t n = at;
     while (at < s.n) {
@@ -130,10 +143,25 @@ struct span wtf8_to_utf8(struct arena *a, struct span s)
         size_t took = utf_decode_joined(span_from(s, at), &cp);
         if (took == 1 && cp == UTF_REPLACEMENT) {
             out[n++] = s.p[at]; /* not WTF-8: not ours to mend */
+        } else if (utf_is_surrogate(cp)) {
+            for (size_t i = 0; i < times; i++)
+                n += utf_encode(out + n, UTF_REPLACEMENT);
         } else {
-            n += utf_encode(out + n, utf_is_surrogate(cp) ? UTF_REPLACEMENT : cp);
+            n += utf_encode(out + n, cp);
         }
         at += took;
     }
     return (struct span){ out, n };
+}
+
+struct span wtf8_to_utf8(struct arena *a, struct span s)
+{
+    size_t at = find_surrogate(s);
+    return at == s.n ? s : replace_surrogates(a, s, at, 1);
+}
+
+struct span wtf8_read_back(struct arena *a, struct span s)
+{
+    size_t at = find_surrogate(s);
+    return at == s.n ? s : replace_surrogates(a, s, at, 3);
 }

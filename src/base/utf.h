@@ -18,6 +18,9 @@ size_t utf_encode(char out[UTF_MAX], uint32_t cp);
  * mean, and a byte that belongs to nothing as U+FFFD; 0 only at the end. */
 size_t utf_decode_joined(struct span s, uint32_t *cp);
 
+/* Whether there is a surrogate in it, alone or one of a pair. */
+bool utf_has_surrogate(struct span s);
+
 static inline bool utf_is_high(uint32_t cp)
 {
     return cp >= 0xd800 && cp < 0xdc00;

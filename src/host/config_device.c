@@ -101,9 +101,8 @@ static int read_device(struct config_reader *r, const struct member *m, bool add
                        struct err *e)
 {
     struct config_bundle b;
-    if (m->key.n == 0)
-        return config_fail(r, m->at, EXIT_USAGE, e,
-                           "a device needs a name that is not empty");
+    if (config_check_name(r, m, "device", e) != 0)
+        return -1;
     if (added && span_is(m->key, "vatAdmin"))
         return config_fail(
             r, m->at, EXIT_USAGE, e,

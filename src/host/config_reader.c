@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/utf.h"
 #include "host/suggest.h"
 
 void config_blank_comments(char *text, size_t n)
@@ -162,6 +163,17 @@ int config_check_keys(const struct config_reader *r, struct place object,
         if (check_key(r, &m[i], keys, e) != 0)
             return -1;
     }
+    return 0;
+}
+
+int config_check_name(const struct config_reader *r, const struct member *m, const char *what,
+                      struct err *e)
+{
+    if (m->key.n == 0)
+        return config_fail(r, m->at, EXIT_USAGE, e, "a %s needs a name that is not empty", what);
+    if (utf_has_surrogate(m->key))
+        return config_fail(r, m->at, EXIT_USAGE, e,
+                           "half of a surrogate pair cannot be in the name of a %s", what);
     return 0;
 }
 

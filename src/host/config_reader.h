@@ -56,6 +56,10 @@ int config_members(const struct config_reader *r, struct place object, struct me
 /* The same, allowing only the names in `keys` (ended by a NULL name). */
 int config_check_keys(const struct config_reader *r, struct place object,
                       const struct config_key *keys, struct err *e) MUST_CHECK;
+/* The name of a vat or a device (`what`): not empty, and without half a surrogate pair, which
+ * upstream does not find again either (store/kv.h). */
+int config_check_name(const struct config_reader *r, const struct member *m, const char *what,
+                      struct err *e) MUST_CHECK;
 
 /* Typed members.  An absent one leaves *out as it is. */
 int config_bool(const struct config_reader *r, struct place object, const char *key,

@@ -166,8 +166,8 @@ static struct genesis_vat plain_vat(struct span name)
 static int check_vat_name(const struct config_reader *r, const struct member *m,
                           const struct system_vat *system, struct err *e)
 {
-    if (m->key.n == 0)
-        return config_fail(r, m->at, EXIT_USAGE, e, "a vat needs a name that is not empty");
+    if (config_check_name(r, m, "vat", e) != 0)
+        return -1;
     for (size_t i = 0; i < SYSTEM_VATS; i++) {
         if (system[i].add && span_is(m->key, system[i].name))
             return config_fail(

@@ -176,7 +176,7 @@ static void settle(struct kernel *k, kref p, bool rejected, const struct capdata
     stats_dec(&k->stats, STAT_KP_UNRESOLVED, 1);
     stats_inc(&k->stats, rejected ? STAT_KP_REJECTED : STAT_KP_FULFILLED);
     kv_set(k->store, key_kref(k, p, "state"), rejected ? SPAN("rejected") : SPAN("fulfilled"));
-    kv_set(k->store, key_kref(k, p, "data.body"), wtf8_to_utf8(kernel_arena(k), data->body));
+    kv_set(k->store, key_kref(k, p, "data.body"), data->body);
     kv_set(k->store, key_kref(k, p, "data.slots"), strings_commas(k, &slots));
 }
 

@@ -358,7 +358,7 @@ static bool vatstore_key(struct call *c, struct span *out)
         c->why = "malformed vatstore key";
         return false;
     }
-    *out = key_vat_in(c->k, c->vat, "vs.", wtf8_to_utf8(kernel_arena(c->k), name));
+    *out = key_vat_in(c->k, c->vat, "vs.", name);
     return true;
 }
 
@@ -393,7 +393,7 @@ static enum outcome do_vatstore_set(struct call *c)
     tell_vatstore(c, "vatstoreSet", 2);
     stats_inc(&c->k->stats, STAT_SYSCALLS);
     stats_inc(&c->k->stats, STAT_SYSCALL_VATSTORE_SET);
-    kv_set(c->k->store, key, wtf8_to_utf8(kernel_arena(c->k), value));
+    kv_set(c->k->store, key, value);
     return ok_null(c);
 }
 
@@ -404,8 +404,10 @@ static enum outcome do_vatstore_next_key(struct call *c)
     tell_vatstore(c, "vatstoreGetNextKey", 1);
     stats_inc(&c->k->stats, STAT_SYSCALLS);
     stats_inc(&c->k->stats, STAT_SYSCALL_VATSTORE_GET_NEXT_KEY);
-    bool found = state_next_key(c->k, prefix, &key);
-    ok_string_or_null(c, found ? span_from(key, prefix.n) : SPAN_NONE);
+    struct span next = SPAN_NONE;
+    if (state_next_key(c->k, prefix, &key))
+        next = wtf8_read_back(kernel_arena(c->k), span_from(key, prefix.n));
+    ok_string_or_null(c, next);
     return DONE;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "store/internal.h"
 
 /* -- records ------------------------------------------------------------------------- */
@@ -12,6 +13,7 @@ struct walk {
     export_record *each;
     void *ctx;
     struct buf key, value;
+    struct arena arena; /* of one row */
 };
 
 static int give(struct walk *w, struct err *e)
@@ -32,6 +34,7 @@ static int walk(struct walk *w, const char *sql, walk_row *each, struct err *e)
         rc = sql_step(w->store, st, &row, e);
         buf_reset(&w->key);
         buf_reset(&w->value);
+        arena_reset(&w->arena);
         if (rc == 0 && row) rc = each(w, st, e);
     }
     sqlite3_finalize(st);
@@ -40,11 +43,12 @@ static int walk(struct walk *w, const char *sql, walk_row *each, struct err *e)
 
 static int kv_row(struct walk *w, sqlite3_stmt *st, struct err *e)
 {
-    struct span key = column_span(st, 0);
+    struct span key = wtf8_read_back(&w->arena, column_span(st, 0));
     if (span_starts(key, SPAN("local.")) || span_starts(key, SPAN("host."))) return 0;
     buf_puts(&w->key, "kv.");
     buf_put(&w->key, key);
-    return w->each(w->ctx, buf_span(&w->key), column_span(st, 1), e);
+    struct span value = wtf8_read_back(&w->arena, column_span(st, 1));
+    return w->each(w->ctx, buf_span(&w->key), value, e);
 }
 
 static int snapshot_row(struct walk *w, sqlite3_stmt *st, struct err *e)
@@ -103,9 +107,11 @@ static int walk_all(struct walk *w, struct err *e)
 int store_export_data(struct store *s, export_record *each, void *ctx, struct err *e)
 {
     struct walk w = { .store = s, .each = each, .ctx = ctx };
+    arena_init(&w.arena);
     int rc = walk_all(&w, e);
     buf_fini(&w.key);
     buf_fini(&w.value);
+    arena_fini(&w.arena);
     return rc;
 }
 
@@ -117,6 +123,7 @@ static int host_row(struct walk *w, sqlite3_stmt *st, struct err *e)
 int store_export_host(struct store *s, export_record *each, void *ctx, struct err *e)
 {
     struct walk w = { .store = s, .each = each, .ctx = ctx };
+    arena_init(&w.arena); /* not used: the host's keys go as they are */
     return walk(&w, "SELECT key, value FROM kvStore WHERE key >= 'host.' AND key < 'host/'"
                     " ORDER BY key", host_row, e);
 }

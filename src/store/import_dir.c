@@ -157,13 +157,13 @@ static int read_record(struct lines *l, struct span line, struct err *e)
     size_t n = json_type(v) == JSON_ARRAY ? json_len(v) : 0;
     struct jval second = json_at(v, 1);
     if (json_type(second) == JSON_STRING)
-        value = wtf8_to_utf8(&l->arena, json_str(second, &l->arena));
+        value = json_str(second, &l->arena);
     else if (n == 2 && json_type(second) != JSON_NULL)
         key = SPAN_NONE;
     if (key.p == NULL || n < 1 || n > 2)
         return err_set(e, EXIT_INTEGRITY, "not a record: [\"key\",\"value\"]");
     if (++l->reader->counts.records % TICK_RECORDS == 0) tick(l->reader);
-    return l->sink(l->ctx, wtf8_to_utf8(&l->arena, key), value, e);
+    return l->sink(l->ctx, key, value, e);
 }
 
 static int line_chunk(void *ctx, struct span bytes, struct err *e)
@@ -241,8 +241,7 @@ static int read_host_key(struct importing *im, struct jval pair, struct err *e)
     struct span value = json_str(json_at(pair, 1), &r->arena);
     if (json_type(pair) != JSON_ARRAY || key.p == NULL || value.p == NULL)
         return bad_manifest(r, e, "a host's key is not [\"key\",\"value\"]");
-    return importer_host(im->importer, wtf8_to_utf8(&r->arena, key),
-                         wtf8_to_utf8(&r->arena, value), e);
+    return importer_host(im->importer, key, value, e);
 }
 
 static int read_all(struct importing *im, struct err *e)

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "base/xalloc.h"
 #include "store/internal.h"
 
@@ -259,6 +260,7 @@ static void drain(struct store *s)
 
 static void hash_line(struct store *s, struct span text)
 {
+    text = wtf8_to_utf8(&s->arena, text);
     if (text.n >= HASH_BATCH_BYTES) {
         drain(s);
         sha256_update(s->crankhash, text);
@@ -283,7 +285,8 @@ bool kv_get(struct store *s, struct span key, struct span *value)
     struct kv_entry *en = entry_of(&s->kv, key);
     if (en->state == KV_UNKNOWN) load(s, en);
     if (en->state != KV_PRESENT) return false;
-    if (value != NULL) *value = (struct span){ en->value, en->value_n };
+    if (value != NULL)
+        *value = wtf8_read_back(&s->arena, (struct span){ en->value, en->value_n });
     return true;
 }
 

@@ -6,7 +6,10 @@
  * folding of repeats (upstream's swingStore.js).
  *
  * Keys: "local.…" is kept but not hashed; "host.…" is the host's: kv_set refuses it.
- * Values are UTF-8 text.
+ *
+ * Keys and values are WTF-8 (base/json.h), and a lone surrogate fares as it does between
+ * swing-store, Node and SQLite: it is kept as it is, so that what was set under such a key is
+ * found under it; in the crankhash it is one U+FFFD; in a value that is read, three.
  */
 #pragma once
 
@@ -17,7 +20,9 @@ bool kv_get(struct store *s, struct span key, struct span *value);
 void kv_set(struct store *s, struct span key, struct span value);
 /* Deleting what is not there is allowed, and hashed all the same. */
 void kv_delete(struct store *s, struct span key);
-/* The smallest key above `prev`, in byte order. */
+/* The smallest key above `prev`, in byte order, as it is kept.  (Upstream's getNextKey reads
+ * it back: a key with a lone surrogate comes as another, which need not be there.  Where that
+ * can be told, wtf8_read_back() is for the caller.) */
 bool kv_next_key(struct store *s, struct span prev, struct span *key);
 
 /* The host's own keys ("host.…"), never hashed. */

@@ -159,8 +159,9 @@ void exports_flush(struct store *s)
     while (stmt_row(s, st)) {
         any = true;
         bool gone = sqlite3_column_type(st, 1) == SQLITE_NULL;
-        s->options.on_export(s->options.export_ctx, column_span(st, 0),
-                             gone ? SPAN_NONE : column_span(st, 1));
+        struct span value = gone ? SPAN_NONE : wtf8_read_back(&s->arena, column_span(st, 1));
+        s->options.on_export(s->options.export_ctx,
+                             wtf8_read_back(&s->arena, column_span(st, 0)), value);
     }
     if (!any) return;
     store_write(s);

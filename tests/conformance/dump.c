@@ -8,6 +8,7 @@
 
 /* -- the store's tables -------------------------------------------------------------------------- */
 
+/* As the oracle reads it, lone surrogates and all. */
 static void put_column(struct buf *b, sqlite3_stmt *st, int i)
 {
     if (sqlite3_column_type(st, i) == SQLITE_NULL) {
@@ -16,7 +17,10 @@ static void put_column(struct buf *b, sqlite3_stmt *st, int i)
         buf_printf(b, "%lld", (long long)sqlite3_column_int64(st, i));
     } else {
         struct span text = { (const char *)sqlite3_column_blob(st, i), (size_t)sqlite3_column_bytes(st, i) };
-        json_put_string(b, text.n == 0 ? SPAN("") : text);
+        struct arena a;
+        arena_init(&a);
+        json_put_string(b, text.n == 0 ? SPAN("") : wtf8_read_back(&a, text));
+        arena_fini(&a);
     }
 }
 

@@ -203,13 +203,14 @@ TEST(device_nodes_are_shared_and_vatstore_is_copied)
     open_family(&f);
     struct world *w = &f.w;
     poke(w, w->boot, "send %s d-70", f.p_in_boot);
-    poke(w, f.p, "set vom.x 1\nset A 2\nset zz 3");
+    poke(w, f.p, "set vom.x 1\nset A 2\nset zz 3\n[\"vatstoreSet\",\"\\ud800\",\"4\"]");
     vat_id c = forked(&f, 0, NULL);
     kref node = meant(w, f.p, "d-70");
     assert_int_equal(node.kind, KREF_DEVICE);
     assert_string_equal(name_for(w, c, node), "d-70");
     assert_string_equal(key_text(w, "v%u.vs.vom.x", c.n), "1");
     assert_string_equal(key_text(w, "v%u.vs.A", c.n), "2");
+    assert_string_equal(key_text(w, "v%u.vs.\xed\xa0\x80", c.n), "4");
     poke(w, c, "set A c\ndelete zz\ncall d-70 getBundleIDByName #['none']");
     assert_true(alive(w, c));
     assert_string_equal(key_text(w, "v%u.vs.A", f.p.n), "2");

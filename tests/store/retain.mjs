@@ -27,17 +27,33 @@ const random = n => {
 };
 const pick = list => list[random(list.length)];
 
+// Lone surrogates among them, and what they are read as.
+const keys = ['a', 'ab', 'local.x', 'é', 'a\ud800', 'a\ufffd', 'a\ufffd\ufffd\ufffd', 'a\udfffb', 'a\ue000'];
+
+// A string's bytes as native code gets them: of a lone surrogate, the bits of its number.
+const wtf8 = text =>
+  Buffer.concat(
+    [...text].map(ch => {
+      const cp = ch.codePointAt(0);
+      return cp >= 0xd800 && cp < 0xe000
+        ? Buffer.from([0xe0 | (cp >> 12), 0x80 | ((cp >> 6) & 0x3f), 0x80 | (cp & 0x3f)])
+        : Buffer.from(ch);
+    }),
+  );
+
 // Writes of one delivery; `st` is what a vat has, so that calls are legal.
 const vats = ['v1', 'v2', 'v10'];
 const operation = st => {
   const vat = pick(vats);
   const v = st[vat];
   const alive = v.end !== undefined;
-  switch (random(12)) {
+  switch (random(13)) {
     case 0:
-      return `set ${pick(['a', 'ab', 'local.x', 'é'])} ${pick(['1', 'two words', '€'])}`;
+      return `set ${pick(keys)} ${pick(['1', 'two words', '€', '\ud800', 'x\udc00\ud800\u{1f600}'])}`;
     case 1:
-      return `delete ${pick(['a', 'ab', 'local.x', 'nothing'])}`;
+      return `delete ${pick([...keys, 'nothing'])}`;
+    case 12:
+      return `${pick(['get', 'next'])} ${pick([...keys, 'nothing'])}`;
     case 2:
       if (alive && v.end > v.start) {
         v.start = v.end;
@@ -147,6 +163,12 @@ const theirs = async (dir, options, text) => {
       case 'commit': await hostStorage.commit(); out.push('committed'); break;
       case 'set': kvStore.set(a, rest); break;
       case 'delete': kvStore.delete(a); break;
+      case 'get':
+      case 'next': {
+        const got = op === 'get' ? kvStore.get(a) : kvStore.getNextKey(a);
+        out.push(got === undefined ? 'nothing' : `read ${got}`);
+        break;
+      }
       case 'host': hostStorage.kvStore.set(a, rest); break;
       case 'init': t.initTranscript(a); break;
       case 'add': t.addItem(a, rest); break;
@@ -177,6 +199,7 @@ const rows = dir => {
   for (const table of ['kvStore', 'transcriptItems', 'transcriptSpans', 'snapshots', 'bundles', 'pendingExports']) {
     all[table] = db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all();
   }
+  all.bytes = db.prepare('SELECT hex(key) AS k, hex(value) FROM kvStore ORDER BY k').all();
   for (const row of all.snapshots) {
     // The bytes are zlib's, whose version is not ours to choose.
     if (row.compressedSnapshot) row.compressedSnapshot = zlib.gunzipSync(row.compressedSnapshot).toString();
@@ -196,6 +219,7 @@ const archivedFiles = dir => {
 };
 
 let passed = 0;
+let halves = 0;
 for (const prune of [[], ['prune']]) {
   for (const keep of [[], ['keep']]) {
     for (const tell of [[], ['tell']]) {
@@ -205,7 +229,7 @@ for (const prune of [[], ['prune']]) {
         const text = script();
         const [a, b, c] = ['theirs', 'ours', 'archive'].map(x => path.join(top, `${name}-${run}-${x}`));
         const want = await theirs(a, options, text);
-        const got = execFileSync(program, [b, ...options, `archive=${c}`], { input: text, encoding: 'utf8', maxBuffer: 1 << 28 });
+        const got = execFileSync(program, [b, ...options, `archive=${c}`], { input: wtf8(text), encoding: 'utf8', maxBuffer: 1 << 28 });
         try {
           assert.deepEqual(got.trimEnd().split('\n'), want.out);
           assert.deepEqual(rows(b), rows(a));
@@ -215,6 +239,7 @@ for (const prune of [[], ['prune']]) {
           throw e;
         }
         // Something was at stake.
+        if (/^set \S*[\ud800-\udfff]/mu.test(text)) halves += 1;
         assert.ok(text.includes('snap ') && Object.keys(want.archived).length > 0);
         if (tell.length) assert.ok(want.out.some(line => line.startsWith('transcript.')));
       }
@@ -223,4 +248,5 @@ for (const prune of [[], ['prune']]) {
     }
   }
 }
+assert.ok(halves > 0, 'keys with lone surrogates were among them');
 console.log(`${passed} passed, 0 failed`);

@@ -5,18 +5,20 @@
  * One operation a line, words apart by one space, the last word may hold spaces:
  *
  *   crank | mark start | mark deliver | back start | back deliver | emit | end | commit
- *   set KEY VALUE | delete KEY | host KEY VALUE
+ *   set KEY VALUE | delete KEY | host KEY VALUE | get KEY | next KEY
  *   init VAT | add VAT ITEM | roll VAT | upgrade VAT | stop VAT
  *   snap VAT POSITION BYTES | unsnap VAT | wipe VAT BUDGET | sweep VAT BUDGET
  *   bundle FILE
  *
- * Prints what deletions answer, and with `tell` each record the store tells of.
+ * Keys and values may be any WTF-8; `next` is read back, as vats are told of it.
+ * Prints what deletions and readings answer, and with `tell` each record the store tells of.
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "store/bundle.h"
 #include "store/kv.h"
 #include "store/snapshot.h"
@@ -96,13 +98,25 @@ static bool crank_op(struct span op, struct span rest)
     return true;
 }
 
+static void print_read(bool found, struct span text)
+{
+    if (found)
+        printf("read %.*s\n", SPAN_ARG(text));
+    else
+        printf("nothing\n");
+}
+
 static bool row_op(struct span op, struct span rest)
 {
     struct span a = word(&rest);
     if (span_is(op, "set")) kv_set(s, a, rest);
     else if (span_is(op, "delete")) kv_delete(s, a);
     else if (span_is(op, "host")) kv_host_set(s, a, rest);
-    else if (span_is(op, "init")) transcript_init(s, a);
+    else if (span_is(op, "get")) print_read(kv_get(s, a, &rest), rest);
+    else if (span_is(op, "next")) {
+        bool found = kv_next_key(s, a, &rest);
+        print_read(found, found ? wtf8_read_back(store_arena(s), rest) : rest);
+    } else if (span_is(op, "init")) transcript_init(s, a);
     else if (span_is(op, "add")) transcript_add(s, a, rest);
     else if (span_is(op, "roll")) transcript_rollover(s, a);
     else if (span_is(op, "upgrade")) transcript_rollover_incarnation(s, a);

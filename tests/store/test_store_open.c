@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "store/export.h"
 #include "store/kv.h"
 
 static char dir[64];
@@ -155,6 +156,73 @@ TEST(a_long_value_is_hashed_whole)
     assert_string_equal(crank, want);
     buf_fini(&value);
     buf_fini(&text);
+    store_close(s);
+}
+
+static int add_record(void *ctx, struct span key, struct span value, struct err *e)
+{
+    (void)e;
+    buf_put(ctx, key);
+    buf_putc(ctx, '=');
+    buf_put(ctx, value);
+    buf_putc(ctx, '\n');
+    return 0;
+}
+
+#define HALF "\xed\xa0\x80"
+#define THREE "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+
+static void see_halves(struct store *s)
+{
+    struct span key = SPAN("k"), value;
+    assert_true(kv_get(s, SPAN("k" HALF), &value));
+    assert_span_is(value, "a" THREE "b");
+    assert_true(kv_get(s, SPAN("k\xef\xbf\xbd"), &value));
+    assert_span_is(value, "\xf0\x9f\x98\x80");
+    assert_true(kv_get(s, SPAN("l"), &value));
+    assert_span_is(value, THREE);
+    assert_false(kv_get(s, SPAN("k" THREE), NULL));
+    assert_true(kv_next_key(s, key, &key));
+    assert_span_is(key, "k" HALF);
+    assert_true(kv_next_key(s, key, &key));
+    assert_span_is(key, "k\xef\xbf\xbd");
+}
+
+/* As swing-store 0.10.0 under Node 20 has them: these hashes and this export are its. */
+TEST(halves_of_surrogate_pairs)
+{
+    char crank[SHA256_HEX + 1], activity[SHA256_HEX + 1];
+    struct span value;
+    struct buf records = { 0 };
+    struct err e = { 0 };
+    struct store *s = opened(dir, STORE_CREATE);
+    store_start_crank(s);
+    set(s, "k" HALF, "a\xed\xb0\x80"
+                     "b");
+    set(s, "k\xef\xbf\xbd", "\xf0\x9f\x98\x80");
+    set(s, "l", HALF);
+    kv_delete(s, SPAN("l\xed\xbf\xbf"));
+    assert_true(kv_get(s, SPAN("l"), &value));
+    kv_set(s, SPAN("k"), value);
+    see_halves(s);
+    store_emit_hashes(s, crank, activity);
+    assert_string_equal(crank,
+                        "9c48f6caf488e7fcd01731b3d1e94881659f6855e3ca1bff8bc977ab4e6a2197");
+    store_end_crank(s);
+    committed(s);
+    store_close(s);
+
+    s = opened(dir, STORE_READONLY);
+    see_halves(s);
+    assert_int_equal(store_export_data(s, add_record, &records, &e), 0);
+    assert_span_is(buf_span(&records),
+                   "kv.activityhash="
+                   "3e5fb90f68af4187a82679e5f95d5768e6c93ae227a8d0af9b6b861d06b7e402\n"
+                   "kv.k=" THREE "\n"
+                   "kv.k" THREE "=a" THREE "b\n"
+                   "kv.k\xef\xbf\xbd=\xf0\x9f\x98\x80\n"
+                   "kv.l=" THREE "\n");
+    buf_fini(&records);
     store_close(s);
 }
 
@@ -354,6 +422,7 @@ int main(void)
         cmocka_unit_test(the_hash_of_an_empty_kernel),
         cmocka_unit_test(the_hash_of_one_write),
         cmocka_unit_test(a_long_value_is_hashed_whole),
+        ON_DISK(halves_of_surrogate_pairs),
         ON_DISK(what_was_committed_comes_back),
         ON_DISK(a_missing_store),
         ON_DISK(an_interrupted_creation_can_be_repeated),

@@ -369,6 +369,22 @@ TEST(surrogates_become_replacements)
                 SPAN("\xef\xbf\xbd\xef\xbf\xbd"));
 }
 
+TEST(surrogates_read_back)
+{
+    struct span plain = SPAN("\xed\x9f\xbf\xed\x9f\xbf\xed");
+    assert_ptr_equal(wtf8_read_back(&a, plain).p, plain.p);
+    assert_false(utf_has_surrogate(plain));
+    assert_null(wtf8_read_back(&a, SPAN_NONE).p);
+    assert_false(utf_has_surrogate(SPAN_NONE));
+    assert_true(utf_has_surrogate(SPAN("\xed\x9f\xbf\xed\xb0\x80")));
+#define THREE "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+    assert_span(wtf8_read_back(&a, SPAN("\xed\xa0\x80")), SPAN(THREE));
+    assert_span(wtf8_read_back(&a, SPAN("\xed\x9f\xbf\xed\xbf\xbfy\xed\xa0\x80")),
+                SPAN("\xed\x9f\xbf" THREE "y" THREE));
+    assert_span(wtf8_read_back(&a, SPAN("\xed\xa0\x80\xf0\x9f\x98\x80")),
+                SPAN(THREE "\xf0\x9f\x98\x80"));
+}
+
 TEST(utf16_order)
 {
     /* In JavaScript's order: above U+FFFF sorts as its surrogates, below U+E000. */
@@ -441,6 +457,7 @@ int main(void)
         T(strings_print_and_read_back),
         T(bytes_that_are_no_text_still_print_as_json),
         T(surrogates_become_replacements),
+        T(surrogates_read_back),
         T(utf16_order),
         T(utf_is_strict),
     };

@@ -453,15 +453,18 @@ TEST(strings_decode_alike)
         put_text(&q.r, &b);
         ask(&q, 'u', buf_span(&b));
         ask(&q, 'f', buf_span(&b));
+        ask(&q, 'r', buf_span(&b));
         if (json_parse(&a, buf_span(&b), &v, &e) == 0) {
             struct span s = json_str(v, &a);
             put_units(&q.ours, s);
             buf_putc(&q.ours, '\n');
             put_hex(&q.ours, wtf8_to_utf8(&a, s));
             buf_putc(&q.ours, '\n');
+            put_hex(&q.ours, wtf8_read_back(&a, s));
+            buf_putc(&q.ours, '\n');
         } else {
             q.refused++;
-            buf_puts(&q.ours, "!\n!\n");
+            buf_puts(&q.ours, "!\n!\n!\n");
         }
         arena_fini(&a);
         buf_fini(&b);

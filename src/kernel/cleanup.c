@@ -76,6 +76,13 @@ static uint64_t delete_snapshots(struct kernel *k, vat_id vat, uint64_t budget)
     return n;
 }
 
+/* A phase that has something to do does one thing at least, as upstream's (whose swing-store
+ * throws at none for the last two). */
+static uint64_t at_least_one(uint64_t budget)
+{
+    return budget > 0 ? budget : 1;
+}
+
 bool cleanup_crank(struct kernel *k, vat_id vat, const struct cleanup_work *budget,
                    struct cleanup_work *work)
 {
@@ -92,10 +99,12 @@ bool cleanup_crank(struct kernel *k, vat_id vat, const struct cleanup_work *budg
     bool done;
     *work = (struct cleanup_work){ 0 };
     for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
-        *phases[i].count = phases[i].run(k, vat, phases[i].budget);
-        if (*phases[i].count == phases[i].budget) return false;
+        uint64_t most = at_least_one(phases[i].budget);
+        *phases[i].count = phases[i].run(k, vat, most);
+        if (*phases[i].count == most) return false;
     }
-    transcript_delete(k->store, span_of_vat(k, vat), budget->transcripts, &work->transcripts, &done);
+    transcript_delete(k->store, span_of_vat(k, vat), at_least_one(budget->transcripts),
+                      &work->transcripts, &done);
     if (done) vat_forget_terminated(k, vat);
     return done;
 }

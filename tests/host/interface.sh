@@ -1,6 +1,6 @@
 #!/bin/sh
 # The C interface by its header: each function is documented there and in zygote(3), is
-# called by test_api.c, and is all that the library exports; the header is C11 and C++.
+# called by a test, and is all that the library exports; the header is C11 and C++.
 set -u
 build=${BUILD:-build}
 header=include/zygote.h
@@ -40,7 +40,7 @@ documented() {
 while read -r f; do
     check "$f: a comment in the header" documented "$f"
     check "$f: in zygote(3)" grep -qE "^\.(Fn|Fo|It Fn|It Fo) $f( |\$)" man/zygote.3
-    check "$f: called by the test" grep -qE "\b$f\(" tests/host/test_api.c
+    check "$f: called by a test" grep -qE "\b$f\(" tests/host/test_api_*.c tests/host/fixture.c
 done <"$dir/functions"
 
 # Nothing in zygote(3) that there is not.

@@ -1,0 +1,210 @@
+/* test_api_vats.c -- zygote.h: what a host does to vats, and forks. */
+#include "fixture.h"
+
+TEST(names)
+{
+    struct host h;
+    struct zygote_id id, root;
+    (void)state;
+    boot(&h);
+    assert_ok(h.z, zygote_vat_name_to_id(h.z, "alice", &id));
+    assert_int_equal(id.text[0], 'v');
+    assert_ok(h.z, zygote_device_name_to_id(h.z, "vatAdmin", &id));
+    assert_int_equal(id.text[0], 'd');
+    assert_fails(h.z, zygote_device_name_to_id(h.z, "toaster", &id), ZYGOTE_NOT_FOUND, "toaster");
+    assert_fails(h.z, zygote_vat_name_to_id(h.z, NULL, &id), ZYGOTE_MISUSE, "no vat");
+    assert_ok(h.z, zygote_pin_vat_root(h.z, "pinned", &root));
+    assert_memory_equal(root.text, "ko", 2);
+    assert_fails(h.z, zygote_pin_vat_root(h.z, "nobody", &root), ZYGOTE_NOT_FOUND, "nobody");
+    host_free(&h);
+}
+
+TEST(terminating_a_vat)
+{
+    struct host h;
+    struct zygote_id ignored, kid;
+    struct zygote_capdata *reason;
+    struct zygote_capdata bad = { "#{", 2, 0, NULL };
+    (void)state;
+    boot(&h);
+    ask(h.z, "alice", "create", "[\"kid\"]");
+    kid = vat_id(h.z, "kid");
+    assert_ok(h.z, zygote_capdata_from_json(h.z, "[{\"@ref\":\"kid\"}]", &reason));
+    assert_fails(h.z, zygote_terminate_vat(h.z, kid.text, reason), ZYGOTE_MISUSE, "references");
+    zygote_free(reason);
+    assert_fails(h.z, zygote_terminate_vat(h.z, kid.text, NULL), ZYGOTE_MISUSE, "no reason");
+    assert_fails(h.z, zygote_terminate_vat(h.z, kid.text, &bad), ZYGOTE_MISUSE, "does not decode");
+    assert_ok(h.z, zygote_capdata_from_json(h.z, "1", &reason));
+    assert_fails(h.z, zygote_terminate_vat(h.z, "v999", reason), ZYGOTE_NOT_FOUND, "v999");
+    assert_fails(h.z, zygote_terminate_vat(h.z, "kid", reason), ZYGOTE_NOT_FOUND, "no ID");
+    zygote_free(reason);
+    end_vat(h.z, "kid");
+    assert_fails(h.z, zygote_vat_name_to_id(h.z, "kid", &ignored), ZYGOTE_NOT_FOUND, "no vat \"kid\"");
+    assert_string_equal(ask(h.z, "alice", "doneOf", "[\"kid\"]"), "{\"reason\":\"over\"}");
+    host_free(&h);
+}
+
+TEST(upgrading_a_static_vat)
+{
+    struct host h;
+    struct zygote_bundle_id id, again;
+    struct zygote_id kpid;
+    size_t length;
+    (void)state;
+    boot(&h);
+    char *bundle = read_file(text_of("%s/bundles/test-api.json", build), &length);
+    assert_ok(h.z, zygote_validate_and_install_bundle(h.z, bundle, length, NULL, &id));
+    assert_memory_equal(id.text, "b1-", 3);
+    assert_int_equal(strlen(id.text), 131);
+    assert_ok(h.z, zygote_upgrade_static_vat(h.z, "friend", false, id.text,
+                                             "{\"vatParameters\":{\"new\":true}}", &kpid));
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_string_equal(resolution(h.z, kpid.text), "{\"incarnationNumber\":1}");
+    assert_string_equal(ask(h.z, "friend", "incarnation", NULL), "[2,{\"new\":true}]");
+    assert_fails(h.z, zygote_upgrade_static_vat(h.z, "nobody", false, id.text, NULL, NULL),
+                 ZYGOTE_NOT_FOUND, "nobody");
+    assert_fails(h.z, zygote_upgrade_static_vat(h.z, "friend", false, "b1-00", NULL, NULL),
+                 ZYGOTE_NOT_FOUND, "b1-00");
+    assert_fails(h.z, zygote_upgrade_static_vat(h.z, "friend", false, id.text, "[]", NULL),
+                 ZYGOTE_MISUSE, "options");
+    free(bundle);
+
+    bundle = read_file(text_of("%s/bundles/demo-hello.json", build), &length);
+    assert_fails(h.z, zygote_validate_and_install_bundle(h.z, bundle, length, id.text, &again),
+                 ZYGOTE_INTEGRITY, "");
+    assert_ok(h.z, zygote_validate_and_install_bundle(h.z, bundle, length, NULL, &again));
+    assert_string_not_equal(id.text, again.text);
+    assert_ok(h.z, zygote_validate_and_install_bundle(h.z, bundle, length, again.text, &id));
+    assert_string_equal(id.text, again.text);
+    assert_int_not_equal(zygote_validate_and_install_bundle(h.z, bundle, length / 2, NULL, &id), ZYGOTE_OK);
+    assert_fails(h.z, zygote_validate_and_install_bundle(h.z, "{\"moduleFormat\":\"getExport\"}", 28, NULL, &id),
+                 ZYGOTE_INCOMPATIBLE, "");
+    assert_fails(h.z, zygote_validate_and_install_bundle(h.z, NULL, 0, NULL, &id), ZYGOTE_MISUSE, "no bundle");
+    free(bundle);
+    host_free(&h);
+}
+
+static uint64_t position_of(const struct zygote_position *all, size_t n, const char *vat)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(all[i].vat.text, vat) == 0) return all[i].position;
+    }
+    return 0;
+}
+
+TEST(reaping_and_snapshots)
+{
+    struct host h;
+    struct zygote_position *first, *second, *third;
+    struct zygote_id *saved, alice;
+    size_t n, m, count;
+    uint64_t cranks;
+    (void)state;
+    boot(&h);
+    alice = vat_id(h.z, "alice");
+    assert_ok(h.z, zygote_reap_all_vats(h.z, NULL, 0, &first, &n));
+    assert_true(n >= 6);
+    assert_ok(h.z, zygote_run(h.z, NULL, &cranks));
+    assert_true(cranks >= n); /* each brought out its dead */
+    assert_ok(h.z, zygote_reap_all_vats(h.z, first, n, &second, &m)); /* as they were told */
+    assert_int_equal(m, n);
+    assert_memory_equal(first, second, n * sizeof *first);
+    assert_ok(h.z, zygote_run(h.z, NULL, &cranks));
+    assert_int_equal(cranks, 0);
+    ask(h.z, "alice", "echo", "[1]");
+    assert_ok(h.z, zygote_reap_all_vats(h.z, second, m, &third, &m));
+    assert_true(position_of(third, m, alice.text) > position_of(second, n, alice.text));
+    assert_true(position_of(third, m, vat_id(h.z, "friend").text) ==
+                position_of(second, n, vat_id(h.z, "friend").text));
+    assert_ok(h.z, zygote_reap_all_vats(h.z, NULL, 0, NULL, NULL));
+    struct zygote_position bad = { { "alice" }, 1 };
+    assert_fails(h.z, zygote_reap_all_vats(h.z, &bad, 1, NULL, NULL), ZYGOTE_MISUSE, "position 0");
+    zygote_free(first);
+    zygote_free(second);
+    zygote_free(third);
+
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_ok(h.z, zygote_snapshot_all_vats(h.z, &saved, &count));
+    assert_true(count >= 6 && saved[0].text[0] == 'v');
+    zygote_free(saved);
+    assert_ok(h.z, zygote_snapshot_all_vats(h.z, NULL, &count));
+    assert_int_equal(count, 0); /* nothing happened since */
+    host_free(&h);
+}
+
+TEST(options_of_a_kernel_that_runs)
+{
+    struct host h;
+    struct zygote_kernel_options o = { 0 };
+    uint64_t before, after;
+    (void)state;
+    boot(&h);
+    queue_count(&h, 3);
+    assert_ok(h.z, zygote_run(h.z, NULL, &before));
+    o.default_reap_interval = ZYGOTE_NEVER;
+    o.snapshot_interval = 1000;
+    assert_ok(h.z, zygote_change_kernel_options(h.z, &o));
+    ask(h.z, "alice", "create", "[\"kid\"]"); /* whose dead stay */
+    o = (struct zygote_kernel_options){ .default_reap_interval = -2 };
+    assert_fails(h.z, zygote_change_kernel_options(h.z, &o), ZYGOTE_MISUSE, "positive");
+    o = (struct zygote_kernel_options){ .snapshot_interval = -1 };
+    assert_fails(h.z, zygote_change_kernel_options(h.z, &o), ZYGOTE_MISUSE, "positive");
+    assert_fails(h.z, zygote_change_kernel_options(h.z, NULL), ZYGOTE_MISUSE, "positive");
+    struct tally t = { 0 };
+    struct zygote_run_policy p = tally_policy(&t);
+    assert_ok(h.z, zygote_queue_to_vat_root(h.z, "kid", "increment", "[1]", ZYGOTE_NONE, NULL));
+    assert_ok(h.z, zygote_run(h.z, &p, &after));
+    assert_int_equal(t.complete, 1); /* no bringOutYourDead behind it */
+
+    assert_ok(h.z, zygote_inject_queued_upgrade_events(h.z)); /* there are none */
+    assert_ok(h.z, zygote_run(h.z, NULL, &after));
+    assert_int_equal(after, 0);
+    host_free(&h);
+}
+
+/* -- forks ------------------------------------------------------------------------------ */
+
+TEST(forks)
+{
+    struct host h;
+    struct zygote_id child, there, kpid;
+    char account[32];
+    (void)state;
+    boot(&h);
+    ask(h.z, "alice", "create", "[\"kid\"]");
+    ask(h.z, "kid", "increment", "[3]");
+    assert_int_equal(sscanf(ask(h.z, "kid", "makeAccount", "[\"ann\"]"), "{\"@ref\":\"%31[^\"]\"", account), 1);
+    const char *refs[] = { account };
+    struct zygote_fork_options o = { "twin", 1, refs };
+    assert_ok(h.z, zygote_fork(h.z, "kid", &o, &child));
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_string_equal(vat_id(h.z, "twin").text, child.text);
+    assert_string_equal(ask(h.z, "twin", "increment", "[1]"), "{\"heap\":4,\"stored\":4}");
+    assert_string_equal(ask(h.z, "kid", "read", NULL), "{\"heap\":3,\"stored\":3}");
+    assert_ok(h.z, zygote_counterpart(h.z, "kid", account, "twin", &there));
+    assert_string_not_equal(there.text, account);
+    assert_ok(h.z, zygote_queue_to_vat_object(h.z, there.text, "deposit", "[5]", ZYGOTE_IGNORE, &kpid));
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_string_equal(resolution(h.z, kpid.text), "5");
+    assert_fails(h.z, zygote_counterpart(h.z, "kid", "ko9999", "twin", &there), ZYGOTE_NOT_FOUND, "ko9999");
+    assert_fails(h.z, zygote_counterpart(h.z, "kid", "what", "twin", &there), ZYGOTE_MISUSE, "what");
+
+    assert_ok(h.z, zygote_zygotify(h.z, "kid"));
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_fails(h.z, zygote_zygotify(h.z, "kid"), ZYGOTE_REFUSED, "zygote already");
+    assert_ok(h.z, zygote_fork(h.z, "kid", NULL, &child));
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_string_equal(ask(h.z, child.text, "read", NULL), "{\"heap\":3,\"stored\":3}");
+    assert_fails(h.z, zygote_fork(h.z, "friend", NULL, &child), ZYGOTE_REFUSED, "");
+    assert_fails(h.z, zygote_fork(h.z, "nobody", NULL, &child), ZYGOTE_NOT_FOUND, "nobody");
+    refs[0] = "ko9999";
+    assert_fails(h.z, zygote_fork(h.z, "twin", &o, &child), ZYGOTE_NOT_FOUND, "ko9999");
+    host_free(&h);
+}
+
+HOST_TESTS_MAIN(cmocka_unit_test(names),
+                cmocka_unit_test(terminating_a_vat),
+                cmocka_unit_test(upgrading_a_static_vat),
+                cmocka_unit_test(reaping_and_snapshots),
+                cmocka_unit_test(options_of_a_kernel_that_runs),
+                cmocka_unit_test(forks))

@@ -93,6 +93,10 @@ struct zygote_options {
     /* A crank ended, with these hashes; `number` counts from the store's beginning. */
     void (*crank)(void *self, uint64_t number, const char *crankhash,
                   const char *activityhash);
+    /* Everything that happens, for tools: one JSON object, as upstream's slog has it, with
+     * its times.  Many, and long: a delivery whole, then each of its syscalls.
+     * Upstream: slogSender. */
+    void (*slog)(void *self, const char *json, size_t length);
     /* A record of the store's export data changed (value NULL: it is gone); called at the
      * end of a crank, and by zygote_commit.  Upstream: exportCallback. */
     void (*export_data)(void *self, const char *key, size_t key_length, const char *value,
@@ -118,6 +122,8 @@ struct zygote_options {
     const char *worker;  /* the program zygote-worker */
     const char *bundles; /* the directory of the system's bundles; zygote_create only */
     const char *cache;   /* a directory for images of machines */
+    const char *slog_file; /* has the same lines as `slog` appended, at the end of each crank
+                              and by zygote_commit; or NULL */
 
     /* Look only, beside a writer if there is one: the last commit, no workers. */
     bool read_only;
@@ -406,7 +412,7 @@ int zygote_mailbox_deliver(struct zygote *z, const char *device, const char *pee
                            const char *messages, const char *ack);
 /* What is to be sent, as JSON: {PEER: {"outbox": [[number, body], …], "inboundAck": number}}.
  * out    *json  to be freed
- * Upstream: exportToData of buildMailboxStateMap. */
+ * Upstream: exportMailboxData. */
 int zygote_mailbox_export(struct zygote *z, const char *device, char **json);
 /* Call the bridge's handler with a JSON array of arguments.
  * Upstream: buildBridge's deliverInbound. */
@@ -433,6 +439,12 @@ int zygote_get_stats(struct zygote *z, char **json);
  * how many vats there are, the crank's number.  Upstream: controller.getStatus, which has
  * activeVats only. */
 int zygote_get_status(struct zygote *z, char **json);
+/* Write an object of your own to the slog, which must have a text "type", and no "time" or
+ * "monotime": those are added to it.  Its JSON is taken as it is; nothing is written if
+ * nobody asked for a slog.  Upstream: controller.writeSlogObject.
+ * fails  ZYGOTE_MISUSE bad JSON, or another object. */
+int zygote_write_slog_object(struct zygote *z, const char *json);
+
 /* 64 hexadecimal digits; empty before the first crank.
  * Upstream: controller.getActivityhash. */
 int zygote_get_activityhash(struct zygote *z, char out[65]);

@@ -44,7 +44,7 @@ static void on_slog(void *self, const struct slog_event *event)
 {
     struct session *s = self;
     if (s->slog != NULL)
-        slog_file_event(s->slog, event);
+        slogger_event(s->slog, event);
     if (s->watch != NULL)
         s->watch(s->watcher, event);
 }
@@ -63,24 +63,25 @@ static int open_session(struct session *s, struct cli *c, enum controller_mode m
                         struct err *e)
 {
     const char *slog = c->value[OPT_SLOG];
+    struct slogger_target to = { .file = slog };
     struct controller_sink sink = { .self = s, .console = on_console, .note = on_note,
                                     .crank = on_crank };
     s->cli = c;
-    if (slog != NULL && slog_file_open(slog, &s->slog, e) != 0)
+    if (slog != NULL && slogger_open(&to, &s->slog, e) != 0)
         return -1;
     if (s->slog != NULL)
-        slog_file_init(s->slog, false);
+        slogger_init(s->slog, false);
     if (slog != NULL || s->watch != NULL)
         sink.slog = on_slog;
     if (controller_open(c->dir, mode, &sink, &s->controller, e) != 0) {
-        slog_file_close(s->slog);
+        slogger_close(s->slog);
         if (c->hint == NULL && (e->exit != EXIT_NOT_FOUND || !controller_exists(c->dir)))
             c->hint = hint_for(e);
         return -1;
     }
     s->kernel = controller_kernel(s->controller);
     if (s->slog != NULL)
-        slog_file_init(s->slog, true);
+        slogger_init(s->slog, true);
     return 0;
 }
 
@@ -102,7 +103,7 @@ void session_close(struct session *s)
     progress_clear(&s->progress);
     controller_close(s->controller);
     s->controller = NULL;
-    slog_file_close(s->slog);
+    slogger_close(s->slog);
     s->slog = NULL;
 }
 

@@ -8,7 +8,7 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "host/controller.h"
-#include "host/slog_file.h"
+#include "host/slogger.h"
 
 /* Sees every event of the slog, whether a file of it was asked for or not. */
 typedef void session_watch(void *watcher, const struct slog_event *event);
@@ -18,14 +18,14 @@ struct session {
     struct controller *controller;
     struct kernel *kernel;
     struct progress progress;
-    struct slog_file *slog; /* --slog; NULL: not asked for */
+    struct slogger *slog; /* --slog; NULL: not asked for */
     session_watch *watch;   /* NULL: nobody does */
     void *watcher;
     bool notes_verbose; /* the verb itself says what the notes would */
     char note[512];     /* the last one */
 };
 
-/* fails  as controller_open, with a hint; as slog_file_open. */
+/* fails  as controller_open, with a hint; as slogger_open. */
 int session_open(struct session *s, struct cli *c, enum controller_mode mode,
                  struct err *e) MUST_CHECK;
 int session_open_watched(struct session *s, struct cli *c, session_watch *watch, void *watcher,

@@ -139,12 +139,18 @@ static int open_store(struct zygote *z, const char *dir)
                    .on_export = o->export_data != NULL ? api_export_data : NULL,
                    .export_ctx = z },
     };
+    if (api_open_slog(z) != 0)
+        return -1;
     struct controller_sink sink = api_sink(z);
     sink.devices = &z->devices;
     enum controller_mode mode = o->read_only ? CONTROLLER_LOOK : CONTROLLER_WRITE;
+    if (z->slogger != NULL)
+        slogger_init(z->slogger, false);
     if (controller_open_with(dir, mode, &co, &sink, &z->controller, &z->err) != 0)
         return -1;
     z->kernel = controller_kernel(z->controller);
+    if (z->slogger != NULL)
+        slogger_init(z->slogger, true);
     return 0;
 }
 
@@ -152,7 +158,9 @@ int zygote_open(const char *dir, const struct zygote_options *options, struct zy
 {
     struct zygote *z = *out = new_handle(options);
     z->inside = true;
-    return api_leave(z, dir == NULL ? refuse(z, "no directory is given") : open_store(z, dir));
+    int failed = dir == NULL ? refuse(z, "no directory is given") : open_store(z, dir);
+    z->options.slog_file = NULL; /* lasted as long as this call */
+    return api_leave(z, failed);
 }
 
 static int create_store(struct zygote *z, const char *dir, const char *config_file)
@@ -180,6 +188,7 @@ int zygote_create(const char *dir, const char *config, const struct zygote_optio
     z->inside = true;
     int failed = create_store(z, dir, config);
     z->options.bundles = NULL; /* lasted as long as this call */
+    z->options.slog_file = NULL;
     z->options.argv = NULL;
     return api_leave(z, failed);
 }
@@ -193,7 +202,9 @@ void zygote_close(struct zygote *z)
 {
     if (z == NULL)
         return;
+    z->inside = true; /* for what a worker's last words call */
     controller_close(z->controller);
+    slogger_close(z->slogger);
     arena_fini(&z->kept);
     arena_fini(&z->arena);
     free(z);
@@ -205,5 +216,7 @@ int zygote_commit(struct zygote *z)
         return api_refused(z);
     int failed = controller_commit(z->controller, &z->err);
     z->spoiled = z->spoiled || failed != 0;
+    if (z->slogger != NULL)
+        slogger_flush(z->slogger);
     return api_leave_run(z, failed);
 }

@@ -19,6 +19,7 @@
 #include <pthread.h>
 
 #include "host/controller.h"
+#include "host/slogger.h"
 #include "kernel/devices.h"
 #include "zygote.h"
 
@@ -26,6 +27,7 @@ struct zygote {
     struct zygote_options options; /* texts in `kept` */
     struct controller *controller; /* NULL: it is not open */
     struct kernel *kernel;
+    struct slogger *slogger;       /* NULL: nobody asked for a slog */
     struct device_host devices;
     pthread_t thread;
     struct arena kept, arena;
@@ -72,4 +74,6 @@ void api_put_kref(struct zygote_id *out, kref k); /* empty for KREF_INVALID; out
 /* What the kernel is given to call; both refer to `z`. */
 struct controller_sink api_sink(struct zygote *z);
 struct device_host api_devices(struct zygote *z);
+/* fails  the world's: the file. */
+int api_open_slog(struct zygote *z) MUST_CHECK;
 void api_export_data(void *z, struct span key, struct span value);

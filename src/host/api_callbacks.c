@@ -32,13 +32,33 @@ static void on_crank(void *self, uint64_t number, struct span message, const cha
     z->options.crank(z->options.self, number, crankhash, activityhash);
 }
 
+static void on_slog(void *self, const struct slog_event *event)
+{
+    struct zygote *z = self;
+    slogger_event(z->slogger, event);
+}
+
+static void on_line(void *self, struct span text)
+{
+    struct zygote *z = self;
+    z->options.slog(z->options.self, text.p, text.n);
+}
+
+int api_open_slog(struct zygote *z)
+{
+    const struct zygote_options *o = &z->options;
+    struct slogger_target to = { o->slog_file, o->slog != NULL ? on_line : NULL, z };
+    return o->slog == NULL && o->slog_file == NULL ? 0 : slogger_open(&to, &z->slogger, &z->err);
+}
+
 struct controller_sink api_sink(struct zygote *z)
 {
     const struct zygote_options *o = &z->options;
     return (struct controller_sink){ .self = z,
                                      .console = o->console != NULL ? on_console : NULL,
                                      .note = o->note != NULL ? on_note : NULL,
-                                     .crank = o->crank != NULL ? on_crank : NULL };
+                                     .crank = o->crank != NULL ? on_crank : NULL,
+                                     .slog = z->slogger != NULL ? on_slog : NULL };
 }
 
 void api_export_data(void *ctx, struct span key, struct span value)

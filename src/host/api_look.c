@@ -1,4 +1,4 @@
-/* api_look.c -- zygote.h: looking. */
+/* api_look.c -- zygote.h: looking, and a word of the host's in the slog. */
 #include "host/api.h"
 
 typedef void putter(struct kernel *k, struct buf *json_text);
@@ -38,6 +38,18 @@ static void put_status(struct kernel *k, struct buf *b)
 int zygote_get_status(struct zygote *z, char **json)
 {
     return look(z, put_status, json);
+}
+
+int zygote_write_slog_object(struct zygote *z, const char *json)
+{
+    struct jval object;
+    if (!api_enter(z, API_LOOK))
+        return api_refused(z);
+    int failed = api_json(z, "object", json, &object) != 0 ||
+                 (slogger_check(object, &z->err) != 0 && err_while(&z->err, "object") != 0);
+    if (!failed && z->slogger != NULL)
+        slogger_object(z->slogger, object);
+    return api_leave(z, failed);
 }
 
 int zygote_get_activityhash(struct zygote *z, char out[65])

@@ -1,8 +1,8 @@
-/* slog_file.h -- the kernel's slog (kernel/slog.h), with times, in a file.
+/* slogger.h -- the kernel's slog (kernel/slog.h), with times, for a file or a function.
  *
- * One JSON object a line, appended.  The clock is read here, as upstream's controller does:
- * `time` is seconds since 1970, `monotime` seconds since the file was opened, `seconds` how
- * long a span took.  Lines are written out at the end of each crank.
+ * One JSON object a line.  The clock is read here, as upstream's controller does: `time` is
+ * seconds since 1970, `monotime` seconds since the slogger was opened, `seconds` how long a
+ * span took.  A file is appended to, and written at the end of each crank.
  *
  * Of upstream's process events there are kernel-init-start and -finish; there is no kernel
  * bundle here, so bundle-kernel-* and import-kernel-* have no place.
@@ -14,13 +14,30 @@
 
 #include "kernel/kernel.h"
 
-struct slog_file;
+struct slogger;
 
-/* Opens for appending; made if missing.  fails  the world's. */
-int slog_file_open(const char *path, struct slog_file **out, struct err *e) MUST_CHECK;
-void slog_file_close(struct slog_file *f);
+/* Where lines go: to either, to both. */
+struct slogger_target {
+    const char *file; /* opened for appending, made if missing; or NULL */
+    /* Told of each line, without its end, for this call; or NULL. */
+    void (*line)(void *self, struct span text);
+    void *self;
+};
 
-/* The kernel's sink: `self` is a struct slog_file. */
-void slog_file_event(void *self, const struct slog_event *event);
+/* fails  the world's: the file. */
+int slogger_open(const struct slogger_target *to, struct slogger **out, struct err *e) MUST_CHECK;
+void slogger_close(struct slogger *s);
+/* Have all lines written. */
+void slogger_flush(struct slogger *s);
+
+/* The kernel's sink: `self` is a struct slogger. */
+void slogger_event(void *self, const struct slog_event *event);
 /* kernel-init-start, before the kernel is opened; kernel-init-finish after. */
-void slog_file_init(struct slog_file *f, bool finish);
+void slogger_init(struct slogger *s, bool finish);
+/* An object of the host's own: `type` first, then its other members, then the times, with its
+ * `seconds` behind them.  (Upstream: writeSlogObject.)
+ * fails  EXIT_USAGE no object, no text as `type`, a `time` or `monotime` of its own, which
+ *        upstream's types rule out. */
+int slogger_check(struct jval object, struct err *e) MUST_CHECK;
+/* call  after slogger_check. */
+void slogger_object(struct slogger *s, struct jval object);

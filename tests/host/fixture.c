@@ -72,6 +72,18 @@ static void on_export(void *self, const char *key, size_t key_length, const char
     h->exports++;
 }
 
+static void on_slog(void *self, const char *json, size_t length)
+{
+    struct host *h = self;
+    assert_int_equal(strlen(json), length);
+    h->lines++;
+    snprintf(h->line, sizeof h->line, "%s", json);
+    if (!h->keep_slog) return;
+    h->slog = realloc(h->slog, h->slog_length + length + 2);
+    assert_non_null(h->slog);
+    h->slog_length += (size_t)sprintf(h->slog + h->slog_length, "%s\n", json);
+}
+
 static int on_outbound(void *self, const char *device, const char *args, size_t length,
                        char **answer)
 {
@@ -122,6 +134,7 @@ struct zygote_options options_for(struct host *h)
                                     .console = on_console,
                                     .note = on_note,
                                     .crank = on_crank,
+                                    .slog = on_slog,
                                     .export_data = on_export,
                                     .bridge_outbound = on_outbound,
                                     .command_broadcast = on_broadcast,
@@ -144,6 +157,7 @@ void host_new(struct host *h)
 void host_free(struct host *h)
 {
     zygote_close(h->z);
+    free(h->slog);
     assert_int_equal(system(text_of("rm -rf '%s'", h->dir)), 0);
 }
 

@@ -33,6 +33,11 @@ struct host {
     uint64_t responded;
     bool rejected;
     char response[64], broadcast[64], outbound[64];
+    unsigned lines;       /* of the slog */
+    char line[512];       /* the last, or how it begins */
+    char *slog;           /* all of them, if `keep_slog`; freed by host_free */
+    size_t slog_length;
+    bool keep_slog;
     int reentered; /* what a call from a callback returned */
 };
 

@@ -1,7 +1,7 @@
 # host.mk -- the C interface: the library by itself, and an installation.  Included by
 # tests/tests.mk.
 
-HOST_PROGRAMS := $(patsubst %,$(BUILD)/tests/host/test_api_%,open messages run vats devices)
+HOST_PROGRAMS := $(patsubst %,$(BUILD)/tests/host/test_api_%,open messages run vats devices slog)
 HOST_TESTS := $(HOST_PROGRAMS) tests/host/interface.sh tests/host/install.sh
 
 # Against the library alone: what it lacks, or what collides, is a link error.

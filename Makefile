@@ -100,11 +100,12 @@ KERNEL := \
 	syscall \
 	device \
 	device_kind \
-	vat_admin_device \
 	devices/registry \
 	devices/slots \
 	devices/jsvalue \
 	devices/handler \
+	devices/raw \
+	devices/vat_admin \
 	devices/bundle \
 	devices/timer \
 	devices/mailbox \

@@ -67,4 +67,3 @@ struct device_ops {
     bool (*invoke)(struct kernel *k, device_id d, struct span slot, struct span method,
                    const struct capdata *args, struct capdata *answer);
 };
-extern const struct device_ops vat_admin_device;

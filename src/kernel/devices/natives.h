@@ -5,6 +5,7 @@
 #include "kernel/device.h"
 #include "kernel/devices/slots.h"
 
+extern const struct device_ops vat_admin_device;
 extern const struct device_ops bundle_device;
 
 extern const struct slots_ops timer_device;

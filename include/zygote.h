@@ -17,6 +17,7 @@
  * Values go in as JSON.  What JSON lacks is a record with one special key:
  *   {"@ref":"ko12","iface":"purse"}     a reference (iface may be left out); "kp40", a promise
  *   {"@bigint":"7"}  {"@number":"NaN"}  {"@undefined":true}
+ *   {"@symbol":"@@iterator"}            Symbol.iterator; without "@@", Symbol.for(…)
  *   {"@error":{"name":"TypeError","message":"no"}}
  * {"#slot":"ko12"} is read as well.  A key of your own that begins with @ or # has that
  * character twice.  They come out as capdata, and zygote_capdata_to_json makes JSON of it.
@@ -186,7 +187,8 @@ enum zygote_result_policy {
 };
 
 /* Queue a message to a vat's root object.  `vat` is a name, of a static vat or of a living
- * dynamic one, or an ID; `args` a JSON array, or NULL for none.
+ * dynamic one, or an ID; `method` the name of a method, or {"@symbol":"@@asyncIterator"} for
+ * one that a symbol names; `args` a JSON array, or NULL for none.
  * out    *kpid  the result promise, held for the host until zygote_kp_resolution; empty with
  *               ZYGOTE_NONE.  May be NULL.
  * Upstream: controller.queueToVatRoot.

@@ -78,12 +78,13 @@ static int await(struct session *s, struct answer *out, struct err *e)
 static int send_and_wait(struct session *s, struct answer *out, struct err *e)
 {
     struct cli *c = s->cli;
-    const struct pass *args;
+    const struct pass *method, *args;
     kref target;
-    if (controller_find(s->controller, c->operands[0], &target, e) != 0 ||
+    if (value_method(&c->arena, span_of(c->operands[1]), &method, e) != 0 ||
+        controller_find(s->controller, c->operands[0], &target, e) != 0 ||
         read_arguments(s, &args, e) != 0)
         return -1;
-    out->promise = kernel_send(s->kernel, target, span_of(c->operands[1]), args);
+    out->promise = kernel_call(s->kernel, target, method, args, POLICY_IGNORE);
     return await(s, out, e);
 }
 

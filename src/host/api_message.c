@@ -1,6 +1,7 @@
 /* api_message.c -- zygote.h: messages, and the promises of their results. */
 #include "base/xalloc.h"
 #include "host/api.h"
+#include "host/value.h"
 
 _Static_assert(ZYGOTE_IGNORE == (int)POLICY_IGNORE &&
                    ZYGOTE_LOG_ALWAYS == (int)POLICY_LOG_ALWAYS &&
@@ -22,14 +23,14 @@ struct message {
 
 static int send(struct zygote *z, kref target, const struct message *m, kref *result)
 {
-    const struct pass *args;
+    const struct pass *method, *args;
     if (m->method == NULL || (unsigned)m->policy > ZYGOTE_NONE)
         return err_set(&z->err, EXIT_USAGE, m->method == NULL ? "no method"
                                                               : "no such result policy");
-    if (api_array(z, "args", m->args, &args) != 0)
+    if (value_method(&z->arena, span_of(m->method), &method, &z->err) != 0 ||
+        api_array(z, "args", m->args, &args) != 0)
         return -1;
-    *result = kernel_send_as(z->kernel, target, span_of(m->method), args,
-                             (enum policy)m->policy);
+    *result = kernel_call(z->kernel, target, method, args, (enum policy)m->policy);
     return 0;
 }
 

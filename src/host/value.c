@@ -198,6 +198,18 @@ static int read_number(const struct reading *r, struct jval v, const struct pass
                    "\"@number\" takes \"NaN\", \"Infinity\" or \"-Infinity\"");
 }
 
+static int read_symbol(struct arena *a, struct jval v, const struct pass **out,
+                       struct err *e)
+{
+    struct span name = json_str(v, a);
+    const struct pass *symbol = name.p != NULL ? pass_symbol(a, name) : NULL;
+    if (symbol == NULL)
+        return err_set(e, EXIT_USAGE,
+                       "\"@symbol\" takes a name, as in {\"@symbol\":\"@@asyncIterator\"}");
+    *out = symbol;
+    return 0;
+}
+
 static int read_error(const struct reading *r, struct jval error, const struct pass **out,
                       struct err *e)
 {
@@ -220,6 +232,8 @@ static int read_form(const struct reading *r, struct jval v, struct span key,
         return read_bigint(r, first, out, e);
     if (span_is(form, "number"))
         return read_number(r, first, out, e);
+    if (span_is(form, "symbol"))
+        return read_symbol(r->a, first, out, e);
     if (span_is(form, "error"))
         return read_error(r, first, out, e);
     if (!span_is(form, "undefined"))
@@ -285,4 +299,20 @@ int value_from_json(struct arena *a, struct jval v, value_resolve *resolve, void
 {
     struct reading r = { a, resolve, ctx };
     return read_value(&r, v, out, e);
+}
+
+int value_method(struct arena *a, struct span text, const struct pass **out, struct err *e)
+{
+    struct jval v;
+    if (!span_starts(text, SPAN("{\"@symbol\""))) {
+        *out = pass_string(a, text);
+        return 0;
+    }
+    if (json_parse(a, text, &v, e) != 0) {
+        e->exit = EXIT_USAGE;
+        return err_while(e, "method: not JSON");
+    }
+    if (json_len(v) != 1)
+        return err_set(e, EXIT_USAGE, "method: a symbol is one \"@symbol\" and nothing else");
+    return read_symbol(a, json_first(v), out, e) == 0 ? 0 : err_while(e, "method");
 }

@@ -159,7 +159,13 @@ kref kernel_send(struct kernel *k, kref target, struct span method, const struct
 kref kernel_send_as(struct kernel *k, kref target, struct span method, const struct pass *args,
                     enum policy policy)
 {
-    kref result = queue_to_kref(k, target, method, args, policy);
+    return kernel_call(k, target, pass_string(kernel_arena(k), method), args, policy);
+}
+
+kref kernel_call(struct kernel *k, kref target, const struct pass *method,
+                 const struct pass *args, enum policy policy)
+{
+    kref result = queue_call(k, target, method, args, policy);
     if (result.kind != KREF_INVALID) kernel_promise_hold(k, result);
     emit(k);
     return result;

@@ -225,6 +225,9 @@ enum policy { POLICY_IGNORE = 0, POLICY_LOG_ALWAYS, POLICY_LOG_FAILURE, POLICY_P
 kref kernel_send(struct kernel *k, kref target, struct span method, const struct pass *args);
 kref kernel_send_as(struct kernel *k, kref target, struct span method, const struct pass *args,
                     enum policy policy);
+/* The same; the method is a string or a symbol. */
+kref kernel_call(struct kernel *k, kref target, const struct pass *method,
+                 const struct pass *args, enum policy policy);
 /* Find a target: "vatname", "v7", "ko12", … ; a vat's root is exported if need be.
  * fails  EXIT_NOT_FOUND */
 int kernel_find(struct kernel *k, struct span target, kref *out, struct err *e) MUST_CHECK;

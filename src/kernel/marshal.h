@@ -82,6 +82,9 @@ const struct pass *pass_bool(struct arena *a, bool value);
 const struct pass *pass_number(struct arena *a, double value);
 const struct pass *pass_string(struct arena *a, struct span text);
 const struct pass *pass_bigint(struct arena *a, struct span digits); /* canonical */
+/* passableSymbolForName: "@@iterator" is Symbol.iterator, "x" Symbol.for("x"), "@@@@x"
+ * Symbol.for("@@x"); NULL for any other name that begins with "@@".  `name` is kept. */
+const struct pass *pass_symbol(struct arena *a, struct span name);
 const struct pass *pass_error(struct arena *a, struct span name, struct span message);
 /* kslot(kref, iface): a promise if the slot is one, else a remotable; an absent interface
  * is JavaScript's 'undefined'. */

@@ -83,22 +83,27 @@ static bool has_line_terminator(struct span s)
     return false;
 }
 
-const struct pass *decode_symbol(struct decoder *d, struct span name)
+const struct pass *pass_symbol(struct arena *a, struct span name)
 {
-    if (!span_starts(name, SPAN("@@"))) return pass_new(d->a, PASS_SYMBOL, name);
+    if (!span_starts(name, SPAN("@@"))) return pass_new(a, PASS_SYMBOL, name);
     /* Upstream's pattern is /^@@(.*)$/, and '.' matches no line terminator: such a name is
      * a registered symbol's, whose own name begins with "@@". */
     if (has_line_terminator(name)) {
-        char *text = arena_alloc(d->a, name.n + 2);
+        char *text = arena_alloc(a, name.n + 2);
         memcpy(text, "@@", 2);
         memcpy(text + 2, name.p, name.n);
-        return pass_new(d->a, PASS_SYMBOL, (struct span){ text, name.n + 2 });
+        return pass_new(a, PASS_SYMBOL, (struct span){ text, name.n + 2 });
     }
     struct span suffix = span_from(name, 2);
-    if (!span_starts(suffix, SPAN("@@")) && !well_known_symbol(suffix, &name)) {
-        return decode_fail(d, "reserved for well known symbol");
-    }
-    return pass_new(d->a, PASS_SYMBOL, name);
+    return span_starts(suffix, SPAN("@@")) || well_known_symbol(suffix, &name)
+               ? pass_new(a, PASS_SYMBOL, name)
+               : NULL;
+}
+
+const struct pass *decode_symbol(struct decoder *d, struct span name)
+{
+    const struct pass *symbol = pass_symbol(d->a, name);
+    return symbol != NULL ? symbol : decode_fail(d, "reserved for well known symbol");
 }
 
 const struct pass *decode_slot(struct decoder *d, uint64_t index, struct span iface)

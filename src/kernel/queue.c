@@ -117,8 +117,14 @@ void queue_notify(struct kernel *k, vat_id vat, kref promise)
 kref queue_to_kref(struct kernel *k, kref target, struct span method,
                    const struct pass *args, enum policy policy)
 {
+    return queue_call(k, target, pass_string(kernel_arena(k), method), args, policy);
+}
+
+kref queue_call(struct kernel *k, kref target, const struct pass *method,
+                const struct pass *args, enum policy policy)
+{
     struct arena *a = kernel_arena(k);
-    const struct pass *both[] = { pass_string(a, method), args };
+    const struct pass *both[] = { method, args };
     struct message m = { .bare = policy == POLICY_NONE };
     marshal_encode_k(a, pass_array(a, 2, both), &m.methargs);
     m.result = policy == POLICY_NONE ? (kref){ KREF_INVALID, 0 } : promise_new(k, policy);

@@ -39,3 +39,6 @@ void queue_notify(struct kernel *k, vat_id vat, kref promise);
  * (KREF_INVALID with POLICY_NONE). */
 kref queue_to_kref(struct kernel *k, kref target, struct span method,
                    const struct pass *args, enum policy policy);
+/* The same; the method is a string or a symbol. */
+kref queue_call(struct kernel *k, kref target, const struct pass *method,
+                const struct pass *args, enum policy policy);

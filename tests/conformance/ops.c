@@ -56,6 +56,12 @@ static const struct pass *value_of(struct run *r, struct jval v)
         p->text = big;
         return p;
     }
+    struct span symbol = json_str(json_get(v, "#symbol"), a);
+    if (symbol.p != NULL) {
+        const struct pass *p = pass_symbol(a, symbol);
+        if (p == NULL) bad_step(r, "no such symbol", symbol);
+        return p;
+    }
     struct span message = json_str(json_get(v, "#error"), a);
     if (message.p != NULL) return pass_error(a, SPAN("Error"), message);
     const struct pass **items = ARENA_ARRAY(a, const struct pass *, n + 1);
@@ -158,9 +164,9 @@ static void remember(struct run *r, struct jval op, kref promise, struct buf *ou
 
 static int queue(struct run *r, struct jval op, kref target, struct buf *out)
 {
-    struct span method = json_str(json_get(op, "method"), &r->arena);
+    const struct pass *method = value_of(r, json_get(op, "method"));
     remember(r, op,
-             kernel_send_as(r->kernel, target, method, arguments_of(r, op), result_policy(r, op)), out);
+             kernel_call(r->kernel, target, method, arguments_of(r, op), result_policy(r, op)), out);
     return 0;
 }
 

@@ -105,6 +105,8 @@ echo_value '{"@number":"NaN"}'
 echo_value '{"@number":"-Infinity"}'
 echo_value '[{"@undefined":true}]'
 echo_value '{"@undefined":true}' undefined
+echo_value '{"@symbol":"@@asyncIterator"}'
+echo_value '{"#symbol":"own"}' '{"@symbol":"own"}'
 echo_value '{"@@ref":1,"@@@x":2}' '{"@@@x":2,"@@ref":1}'
 expect "a reference comes back" 0 z send alice makeBox 21
 box=$(sed 's/.*"@ref":"\(ko[0-9]*\)".*/\1/' "$out")
@@ -144,6 +146,9 @@ expect "unknown object" 3 z send ko9999 echo 1
 says "ko9999"
 expect "an argument that is not JSON" 2 z send alice echo 1 text
 says "argument 2: not JSON: text"
+expect "no such symbol" 2 z send alice echo '{"@symbol":"@@none"}'
+expect "a method that is a symbol" 4 z send alice '{"@symbol":"@@iterator"}'
+expect "a method that is no symbol" 2 z send alice '{"@symbol":7}'
 expect "an unknown form" 2 z send alice echo '{"@thing":1}'
 says '"@thing": unknown form'
 expect "an error without a message" 2 z send alice echo '{"@error":{"name":"Error"}}'

@@ -32,6 +32,7 @@ TEST(values_go_in_and_come_out)
         "5", "-7.5", "\"text \\u0000 é\"", "[1,null,true]", "{\"a\":{\"b\":[]}}",
         "{\"@bigint\":\"-12\"}", "{\"@number\":\"NaN\"}", "{\"@undefined\":true}",
         "{\"@error\":{\"name\":\"TypeError\",\"message\":\"no\"}}", "{\"@@ref\":1}",
+        "{\"@symbol\":\"@@iterator\"}", "{\"@symbol\":\"own\"}", "[{\"@symbol\":\"@@@@own\"}]",
     };
     struct host h;
     struct zygote_capdata *data;
@@ -102,6 +103,37 @@ TEST(objects_and_promises_are_targets)
     host_free(&h);
 }
 
+static const char *call_root(struct zygote *z, const char *method)
+{
+    return ask(z, "bootstrap", method, "[1]");
+}
+
+/* What comes back is what upstream's kernel gets in the scenario host-symbols. */
+TEST(methods_that_symbols_name)
+{
+    static const char *const bad[] = { "{\"@symbol\"", "{\"@symbol\":1}", "{\"@symbol\":\"own\",\"x\":1}",
+                                       "{\"@symbol\":\"@@nonsense\"}" };
+    struct host h;
+    (void)state;
+    host_new(&h);
+    write_file(h.config, text_of("{ \"bootstrap\": \"bootstrap\", \"pinBootstrapRoot\": true,\n"
+                                 "\"vats\": { \"bootstrap\": { \"bundleSpec\":\n"
+                                 "  \"%s/bundles/host-symbols-vat.json\" } } }", build));
+    assert_ok(h.z, zygote_create(h.store, h.config, &h.options, &h.z));
+    assert_string_equal(call_root(h.z, "{\"@symbol\":\"@@asyncIterator\"}"), "[\"Symbol.asyncIterator\",1]");
+    assert_string_equal(call_root(h.z, "@@asyncIterator"), "[\"the text @@asyncIterator\",1]");
+    assert_string_equal(call_root(h.z, "{\"@symbol\":\"@@@@asyncIterator\"}"),
+                        "[\"Symbol.for(\\\"@@asyncIterator\\\")\",1]");
+    assert_string_equal(call_root(h.z, "{\"@symbol\":\"own\"}"), "[\"Symbol.for(\\\"own\\\")\",1]");
+    assert_string_equal(call_root(h.z, "own"), "[\"the text own\",1]");
+    assert_non_null(strstr(call_root(h.z, "{\"@symbol\":\"absent\"}"), "[Symbol(absent)]"));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_fails(h.z, zygote_queue_to_vat_root(h.z, "bootstrap", bad[i], NULL, ZYGOTE_NONE, NULL),
+                     ZYGOTE_MISUSE, "method");
+    }
+    host_free(&h);
+}
+
 TEST(messages_that_are_not_sent)
 {
     struct host h;
@@ -157,5 +189,6 @@ TEST(what_vats_and_the_kernel_say)
 HOST_TESTS_MAIN(cmocka_unit_test(the_bootstrap_message),
                 cmocka_unit_test(values_go_in_and_come_out),
                 cmocka_unit_test(objects_and_promises_are_targets),
+                cmocka_unit_test(methods_that_symbols_name),
                 cmocka_unit_test(messages_that_are_not_sent),
                 cmocka_unit_test(what_vats_and_the_kernel_say))

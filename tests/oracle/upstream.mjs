@@ -19,6 +19,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { kser, kslot } from '@agoric/kmarshal';
 import { initSwingStore, openSwingStore } from '@agoric/swing-store';
+import { passableSymbolForName } from '@endo/pass-style';
 import {
     initializeSwingset,
     loadSwingsetConfigFile,
@@ -226,6 +227,9 @@ export const makeOracle = async ({ bundles }) => {
                 if ('#bigint' in value) {
                     return BigInt(value['#bigint']);
                 }
+                if ('#symbol' in value) {
+                    return passableSymbolForName(value['#symbol']);
+                }
                 if ('#error' in value) {
                     return Error(value['#error']);
                 }
@@ -261,7 +265,7 @@ export const makeOracle = async ({ bundles }) => {
                 op,
                 controller.queueToVatRoot(
                     op.vat,
-                    op.method,
+                    decode(op.method),
                     decode(op.args || []),
                     ...policyOf(op),
                 ),
@@ -303,7 +307,7 @@ export const makeOracle = async ({ bundles }) => {
                     op,
                     controller.queueToVatObject(
                         decode(op.target),
-                        op.method,
+                        decode(op.method),
                         decode(op.args || []),
                         ...policyOf(op),
                     ),

@@ -48,14 +48,16 @@ asan: all
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan OPT='-O1 -g' \
 		SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' san-run
 
-# A slice of check-long for CI: seeded by ZYGOTE_SEED, one scenario through upstream anew,
-# each fuzz target for a moment.
+# A slice of check-long for CI: seeded by ZYGOTE_SEED, one scenario through upstream anew and
+# with the workers exchanged, kernels that change over, five new seeds, each fuzz target for a moment.
 .PHONY: check-slice
 SLICE := $(word $(shell expr 1 + $${ZYGOTE_SEED:-0} % $(words $(SCENARIOS))),$(SCENARIOS))
 check-slice: check-programs
 	@sh tests/oracle/setup.sh
-	@ZYGOTE_TEXTS=40000 BUILD=$(BUILD) tests/run.sh -j $(JOBS) -t 1000 \
+	@ZYGOTE_TEXTS=40000 ZYGOTE_SEEDS=5 BUILD=$(BUILD) tests/run.sh -j $(JOBS) -t 1000 \
 		"tests/conformance/scenario.sh $(SLICE) --anew" \
 		"tests/conformance/scenario.sh $(SLICE) --stock" \
+		"tests/conformance/scenario.sh $(SLICE) --our-worker" \
+		"tests/conformance/swap.mjs puppet-tour" "tests/conformance/seeds.mjs --anew" \
 		$(BUILD)/tests/kernel/test_programs $(BUILD)/tests/store/test_store_ops $(MARSHAL_TESTS) $(BUILD)/tests/unit/test_json_node
 	@$(MAKE) --no-print-directory fuzz SECONDS=5

@@ -12,9 +12,13 @@ CONFORMANCE_PROGRAMS := $(BUILD)/tests/conformance/run_scenario
 CONFORMANCE_TESTS := "tests/conformance/scenarios.mjs --part 1/4" \
 	"tests/conformance/scenarios.mjs --part 2/4" "tests/conformance/scenarios.mjs --part 3/4" \
 	"tests/conformance/scenarios.mjs --part 4/4"
-CONFORMANCE_TESTS_LONG := $(foreach mode,anew stock our-worker, \
-	"tests/conformance/scenarios.mjs --$(mode) --part 1/2" \
-	"tests/conformance/scenarios.mjs --$(mode) --part 2/2")
+CONFORMANCE_TESTS += "tests/conformance/seeds.mjs --part 1/2" "tests/conformance/seeds.mjs --part 2/2"
+
+# ZYGOTE_SEEDS seeds (1000) under upstream anew, workers exchanged, kernels changed in mid-run.
+CONFORMANCE_TESTS_LONG := "tests/conformance/seeds.mjs --anew --part 1/2" \
+	"tests/conformance/seeds.mjs --anew --part 2/2" tests/conformance/swap.mjs \
+	$(foreach mode,anew stock our-worker, "tests/conformance/scenarios.mjs --$(mode) --part 1/2" \
+		"tests/conformance/scenarios.mjs --$(mode) --part 2/2")
 
 conformance_o := $(patsubst %,$(BUILD)/tests/conformance/%.o,run_scenario ops devices policy dump)
 $(conformance_o): CPPFLAGS_OURS += -Itests

@@ -7,7 +7,7 @@
 //   C1  what every host call returned
 //   C2  transcripts, their spans and hashes
 //   C3  heap snapshots
-//   C4  kvStore but local.* and activityhash, bundles
+//   C4  kvStore but local.*, host.* and activityhash, bundles
 //   C5  the kernel's log, where both runs have one
 //   C6  crankhash of every crank, activityhash after every step
 import { digest } from '../oracle/slog.mjs';
@@ -58,35 +58,43 @@ const logs = (a, b) => {
     return isKept(a) || isKept(b) ? [to(a), to(b)] : [texts(a), texts(b)];
 };
 
-const kinds = (a, b) => {
-    const both = f => [f(a), f(b)];
-    const out = {
-        'C1 results of host calls': both(run => texts(run.steps.map(step))),
-        'C2 transcripts': both(run => texts(rows(run.transcripts))),
-        'C2 transcript spans and hashes': both(run => texts(rows(run.spans))),
-        'C3 heap snapshot hashes': both(run => texts(rows(run.snapshots))),
-        'C4 kvStore': both(run =>
-            texts(
-                pairs(run.kvStore)
-                    .filter(([key]) => key !== 'activityhash')
-                    .sort((p, n) => byText(p[0], n[0])),
-            ),
-        ),
-        'C4 bundles': both(run => bundleIDs(run.bundles)),
-        'C6 crank hashes': both(run => texts(run.cranks.map(crank))),
-        'C6 activityhash after each step': both(run => run.steps.map(s => s.activityhash || '')),
-    };
-    if (a.slog && b.slog) {
-        out['C5 log'] = logs(a.slog, b.slog);
-    }
-    if (a.wholeSlog && b.wholeSlog) {
-        out['C5 log, machines too'] = [texts(a.wholeSlog), texts(b.wholeSlog)];
-    }
-    return Object.entries(out).sort((p, n) => byText(p[0], n[0]));
+// Every level of a run as a list of texts; the log as it is.
+export const normal = run => ({
+    steps: texts(run.steps.map(step)),
+    transcripts: texts(rows(run.transcripts)),
+    spans: texts(rows(run.spans)),
+    snapshots: texts(rows(run.snapshots)),
+    kvStore: texts(
+        pairs(run.kvStore)
+            .filter(([key]) => key !== 'activityhash' && !key.startsWith('host.'))
+            .sort((p, n) => byText(p[0], n[0])),
+    ),
+    bundles: bundleIDs(run.bundles),
+    cranks: texts(run.cranks.map(crank)),
+    activityhashes: run.steps.map(s => s.activityhash || ''),
+    slog: run.slog,
+    wholeSlog: run.wholeSlog && texts(run.wholeSlog),
+});
+
+const titles = {
+    steps: 'C1 results of host calls',
+    transcripts: 'C2 transcripts',
+    spans: 'C2 transcript spans and hashes',
+    snapshots: 'C3 heap snapshot hashes',
+    kvStore: 'C4 kvStore',
+    bundles: 'C4 bundles',
+    slog: 'C5 log',
+    wholeSlog: 'C5 log, machines too',
+    cranks: 'C6 crank hashes',
+    activityhashes: 'C6 activityhash after each step',
 };
 
-export const compare = (theirs, ours) =>
-    kinds(theirs, ours).map(([kind, [a, b]]) => {
+export const compare = (theirs, ours) => {
+    const [x, y] = [normal(theirs), normal(ours)];
+    const names = Object.keys(titles).filter(name => x[name] && y[name]);
+    return names.map(name => {
+        const kind = titles[name];
+        const [a, b] = name === 'slog' ? logs(x.slog, y.slog) : [x[name], y[name]];
         let at = 0;
         while (at < Math.max(a.length, b.length) && a[at] === b[at]) {
             at += 1;
@@ -97,6 +105,7 @@ export const compare = (theirs, ours) =>
         const differ = a.filter((x, i) => x !== b[i]).length + Math.max(0, b.length - a.length);
         return { kind, ok: false, count: a.length, at, differ, theirs: a[at], ours: b[at] };
     });
+};
 
 const clip = text => (text === undefined ? '(nothing)' : text.slice(0, 2000));
 

@@ -20,7 +20,8 @@ const env = {
     ZYGOTE_CACHE: path.join(build, 'cache'),
 };
 
-// The run, as data; its slog is in STORE.slog.  What the kernel noted for people is in the error if it fails.
+// The run, as data; its slog is in STORE.slog.  What the kernel noted for people is in the
+// error if it fails.
 export const runOurs = (scenario, store, ...options) => {
     const program = path.join(build, 'tests/conformance/run_scenario');
     const slog = `${store}.slog`;

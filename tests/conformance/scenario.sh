@@ -3,5 +3,8 @@
 #
 # usage: tests/conformance/scenario.sh NAME [--anew | --stock | --our-worker] [--keep DIR]
 #
+#        tests/conformance/scenario.sh --seed N      a generated one, upstream run anew
+#
 # scenarios.mjs says what the options mean; this adds --verbose.
+[ "$1" = --seed ] && exec node "$(dirname "$0")/seeds.mjs" "$@"
 exec node "$(dirname "$0")/scenarios.mjs" --verbose "$@"

@@ -10,6 +10,9 @@
 //   trace     a file for every set and delete, in order: what the crankhash sees
 //   slog      a file for the kernel's log, as JSON lines, with times but no clocks removed
 //   worker    a program to start instead of the stock xsnap-worker
+//   steps     [from, to]: only these host calls, and not `to`; unless from is 0 the store is
+//             opened as another kernel left it
+//   state     a file for what later host calls need to know of earlier ones
 import '@endo/init/pre-bundle-source.js';
 import '@endo/init';
 import { spawn } from 'node:child_process';
@@ -181,15 +184,20 @@ export const makeOracle = async ({ bundles }) => {
 
         // -- the kernel --
 
-        let ss = initSwingStore(dir, storeOptions);
+        const later = options.steps && options.steps[0] > 0;
+        let ss = (later ? openSwingStore : initSwingStore)(dir, storeOptions);
         const bootstrapArgs = 'bootstrapArgs' in ours ? ours.bootstrapArgs : [];
-        const bootKpid = await initializeSwingset(
-            config,
-            bootstrapArgs,
-            ss.kernelStorage,
-            initialisation,
-            { env: {} },
-        );
+        const [from, to] = options.steps || [0, script.length];
+        let bootKpid;
+        if (from === 0) {
+            bootKpid = await initializeSwingset(
+                config,
+                bootstrapArgs,
+                ss.kernelStorage,
+                initialisation,
+                { env: {} },
+            );
+        }
         const initialActivityhash = ss.kernelStorage.getActivityhash();
         await ss.hostStorage.commit();
         const devices = makeDevices(config, () => ss.kernelStorage);
@@ -210,7 +218,15 @@ export const makeOracle = async ({ bundles }) => {
 
         const settled = {}; // name -> { kpid, slots }
         let last = 'bootstrap';
-        settled.bootstrap = { kpid: bootKpid };
+        if (from === 0) {
+            settled.bootstrap = { kpid: bootKpid };
+        } else {
+            const before = JSON.parse(fs.readFileSync(options.state, 'utf8'));
+            last = before.last;
+            for (const { name, kpid, slots } of before.results) {
+                settled[name] = { kpid, slots };
+            }
+        }
 
         const decode = value => {
             if (Array.isArray(value)) {
@@ -373,7 +389,8 @@ export const makeOracle = async ({ bundles }) => {
         };
 
         const steps = [];
-        for (const op of script) {
+        stepIndex = from - 1;
+        for (const op of script.slice(from, to)) {
             stepIndex += 1;
             if (!ops[op.op]) {
                 throw Error(`script.json: step ${stepIndex}: unknown op ${op.op}`);
@@ -406,6 +423,14 @@ export const makeOracle = async ({ bundles }) => {
         await ss.hostStorage.close();
         if (slogFile) {
             fs.closeSync(slogFile);
+        }
+        if (options.state) {
+            const results = Object.entries(settled).map(([name, { kpid, slots = [] }]) => ({
+                name,
+                kpid,
+                slots,
+            }));
+            fs.writeFileSync(options.state, JSON.stringify({ last, results }));
         }
         const result = {
             schema: 2,

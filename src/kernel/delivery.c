@@ -154,6 +154,11 @@ struct span delivery_start_vat(struct kernel *k, vat_id vat, const struct capdat
     return text_of(k, &b);
 }
 
+struct span delivery_change_options(struct kernel *k, struct span options)
+{
+    return span_join(k, "[\"changeVatOptions\",", options, "]");
+}
+
 struct span delivery_bring_out_your_dead(void)
 {
     return SPAN("[\"bringOutYourDead\"]");

@@ -18,3 +18,5 @@ struct span delivery_notify(struct kernel *k, vat_id vat, const kref *promises, 
 struct span delivery_gc(struct kernel *k, const struct gc_group *g);
 struct span delivery_start_vat(struct kernel *k, vat_id vat, const struct capdata *parameters);
 struct span delivery_bring_out_your_dead(void);
+/* `options`: a JSON record. */
+struct span delivery_change_options(struct kernel *k, struct span options);

@@ -67,15 +67,9 @@ static int start_crank(struct kernel *k, struct jval event, struct crank_result 
     return start_vat_crank(k, event_vat(k, event), &parameters, r, e);
 }
 
-/* Only reapInterval can be changed; vat-admin lets nothing else through. */
-static int options_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
+static void change_reap_interval(struct kernel *k, vat_id vat, struct jval interval)
 {
-    (void)r;
-    (void)e;
-    vat_id vat = event_vat(k, event);
-    struct jval interval = json_get(json_get(event, "options"), "reapInterval");
     uint64_t n;
-    if (!vat_is_alive(k, vat) || vat_is_sealed(k, vat) || json_type(interval) == JSON_NONE) return 0;
     if (json_is(interval, "never")) {
         vat_set_reap_interval(k, vat, REAP_NEVER);
     } else if (json_u64(interval, &n)) {
@@ -83,6 +77,33 @@ static int options_crank(struct kernel *k, struct jval event, struct crank_resul
     } else {
         kernel_note(k, "%s: invalid reapInterval ignored", vat_id_text(vat).s);
     }
+}
+
+/* The vat hears of options that are none of the kernel's.  Vat-admin lets none through, but
+ * its device does. */
+static int options_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
+{
+    vat_id vat = event_vat(k, event);
+    struct jval options = json_get(event, "options");
+    struct buf rest = { 0 };
+    if (!vat_is_alive(k, vat) || vat_is_sealed(k, vat)) return 0;
+    for (size_t i = 0; i < json_len(options); i++) {
+        struct span key = json_key_at(options, i, kernel_arena(k));
+        if (span_is(key, "reapInterval")) {
+            change_reap_interval(k, vat, json_at(options, i));
+            continue;
+        }
+        buf_putc(&rest, rest.n == 0 ? '{' : ',');
+        json_put_string(&rest, key);
+        buf_putc(&rest, ':');
+        buf_put(&rest, json_raw(json_at(options, i)));
+    }
+    if (rest.n == 0) return 0;
+    buf_putc(&rest, '}');
+    struct span delivery = delivery_change_options(k, buf_span(&rest));
+    buf_fini(&rest);
+    if (crank_deliver(k, vat, delivery, DELIVER_FREE, 0, r, e) != 0) return -1;
+    r->consume = true;
     return 0;
 }
 

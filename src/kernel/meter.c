@@ -21,11 +21,15 @@ struct span meter_new(struct kernel *k, struct span remaining, struct span thres
     return meter;
 }
 
-bool meter_get(struct kernel *k, struct span meter, struct span *remaining, struct span *threshold)
+bool meter_id_valid(struct span meter)
 {
     uint64_t n;
-    if (meter.n < 2 || meter.p[0] != 'm' || !span_u64(span_from(meter, 1), &n)) return false;
-    return kv_get(k->store, key_meter(k, meter, ".remaining"), remaining) &&
+    return meter.n >= 2 && meter.p[0] == 'm' && span_u64(span_from(meter, 1), &n);
+}
+
+bool meter_get(struct kernel *k, struct span meter, struct span *remaining, struct span *threshold)
+{
+    return meter_id_valid(meter) && kv_get(k->store, key_meter(k, meter, ".remaining"), remaining) &&
            kv_get(k->store, key_meter(k, meter, ".threshold"), threshold);
 }
 

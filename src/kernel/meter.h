@@ -13,6 +13,8 @@
 
 /* `remaining`: SPAN("unlimited") or a Nat.  Returns "m1". */
 struct span meter_new(struct kernel *k, struct span remaining, struct span threshold);
+/* Whether it is "m" and a number: of a meter or of none. */
+bool meter_id_valid(struct span meter);
 /* False if there is no such meter; either out may be NULL. */
 bool meter_get(struct kernel *k, struct span meter, struct span *remaining, struct span *threshold);
 void meter_add(struct kernel *k, struct span meter, struct span delta);

@@ -306,11 +306,12 @@ static bool add_meter_remaining(const struct raw_call *c)
     return answer_undefined(c);
 }
 
+/* As upstream, of a meter that there may not be (vat-admin knows only those that there are). */
 static bool set_meter_threshold(const struct raw_call *c)
 {
     struct span meter, threshold;
-    if (!meter_arg(c, &meter) || !nat_arg(c, 1, &threshold)) {
-        return raw_fail(c, "setMeterThreshold: no such meter, or not a bigint");
+    if (!raw_string_arg(c, 0, &meter) || !meter_id_valid(meter) || !nat_arg(c, 1, &threshold)) {
+        return raw_fail(c, "setMeterThreshold: not a meter's ID, or not a bigint");
     }
     meter_set_threshold(c->k, meter, threshold);
     return answer_undefined(c);

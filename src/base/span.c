@@ -1,5 +1,15 @@
 #include "base/span.h"
 
+struct span_shown span_shown(struct span text)
+{
+    struct span_shown shown;
+    size_t n = text.n < SPAN_SHOWN_MAX ? text.n : SPAN_SHOWN_MAX;
+    for (size_t i = 0; i < n; i++)
+        shown.s[i] = shown_char(text.p[i]);
+    shown.s[n] = '\0';
+    return shown;
+}
+
 bool span_u64(struct span s, uint64_t *out)
 {
     if (s.n == 0 || (s.p[0] == '0' && s.n > 1))

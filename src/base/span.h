@@ -55,5 +55,18 @@ static inline struct span span_from(struct span a, size_t at)
     return (struct span){ a.p + at, a.n - at };
 }
 
+/* A byte of text from anybody, fit for a line that people read: '?' for a control character. */
+static inline char shown_char(char c)
+{
+    return (unsigned char)c < ' ' || c == 0x7f ? '?' : c;
+}
+
+/* The beginning of such a text. */
+enum { SPAN_SHOWN_MAX = 400 };
+struct span_shown {
+    char s[SPAN_SHOWN_MAX + 1];
+};
+struct span_shown span_shown(struct span text);
+
 /* A decimal without sign or leading zero that fits in 63 bits, and nothing after it. */
 bool span_u64(struct span s, uint64_t *out);

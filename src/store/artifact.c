@@ -41,16 +41,6 @@ bool vat_name_ok(struct span vat)
     return file_name_ok(vat) && vat.n <= VAT_NAME_MAX && memchr(vat.p, '.', vat.n) == NULL;
 }
 
-struct shown name_shown(struct span name)
-{
-    struct shown shown;
-    size_t n = 0;
-    for (; n < name.n && n < sizeof shown.s - 1; n++)
-        shown.s[n] = name.p[n] >= ' ' && name.p[n] < 127 ? name.p[n] : '?';
-    shown.s[n] = '\0';
-    return shown;
-}
-
 int artifact_parse(struct span name, struct artifact *out, struct err *e)
 {
     struct span part[SPLIT_MAX];
@@ -71,7 +61,7 @@ int artifact_parse(struct span name, struct artifact *out, struct err *e)
             span_u64(part[3], &out->end))
             return 0;
     }
-    return err_set(e, EXIT_USAGE, "'%s' is no artifact's name", name_shown(name).s);
+    return err_set(e, EXIT_USAGE, "'%s' is no artifact's name", span_shown(name).s);
 }
 
 /* -- statements of one use ---------------------------------------------------------- */
@@ -104,7 +94,7 @@ static int check_none(struct store *s, const char *sql, const char *what, struct
     if (sql_prepare(s, sql, &st, e) != 0) return -1;
     int rc = sql_step(s, st, &row, e);
     if (rc == 0 && row) {
-        rc = err_set(e, EXIT_NOT_FOUND, "%s %s", what, name_shown(column_span(st, 0)).s);
+        rc = err_set(e, EXIT_NOT_FOUND, "%s %s", what, span_shown(column_span(st, 0)).s);
     }
     sqlite3_finalize(st);
     return rc;

@@ -308,5 +308,5 @@ int store_export_artifact(struct store *s, struct span name, export_bytes *sink,
     int rc = a.kind == ARTIFACT_BUNDLE     ? export_bundle(s, &a, sink, ctx, e)
              : a.kind == ARTIFACT_SNAPSHOT ? export_snapshot(s, &a, sink, ctx, e)
                                            : export_span(s, &a, sink, ctx, e);
-    return rc == 0 ? 0 : err_while(e, "%s", name_shown(name).s);
+    return rc == 0 ? 0 : err_while(e, "%s", span_shown(name).s);
 }

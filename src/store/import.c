@@ -140,9 +140,9 @@ static bool is_sha256(struct span s)
 static int in(struct err *e, struct span name)
 {
     for (char *c = e->text; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 127) *c = '?';
+        *c = shown_char(*c);
     }
-    return err_while(e, "%s", name_shown(name).s);
+    return err_while(e, "%s", span_shown(name).s);
 }
 
 static int check_text(struct span key, struct span value, struct err *e)

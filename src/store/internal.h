@@ -283,11 +283,6 @@ struct artifact {
     struct span id;      /* of the bundle, or the vat's */
     uint64_t start, end; /* of a span; `start` is a snapshot's position */
 };
-/* A name from anybody, fit for an error: its beginning, what is not ASCII as '?'. */
-struct shown {
-    char s[80];
-};
-struct shown name_shown(struct span name);
 /* fails  EXIT_USAGE */
 int artifact_parse(struct span name, struct artifact *out, struct err *e) MUST_CHECK;
 

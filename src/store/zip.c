@@ -196,8 +196,7 @@ int zip_read(struct zip *z, struct span name, struct span *content, struct err *
     struct zip_file *f =
         (struct zip_file *)map_find(&z->files, name, map_hash(&z->files, name));
     if (f == NULL)
-        return err_set(e, EXIT_INTEGRITY, "bad zip: no file %.*s",
-                       (int)(name.n < 200 ? name.n : 200), name.p);
+        return err_set(e, EXIT_INTEGRITY, "bad zip: no file %s", span_shown(name).s);
     z->unread -= !f->read;
     f->read = true;
     *content = f->content;

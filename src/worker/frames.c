@@ -4,18 +4,6 @@
 
 enum { METER_SEPARATOR = 1 };
 
-struct frame_quote frame_quote(struct span text)
-{
-    struct frame_quote q;
-    size_t n = text.n < FRAME_QUOTE_MAX ? text.n : FRAME_QUOTE_MAX;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        q.s[i] = c < ' ' || c == 0x7f ? ' ' : text.p[i];
-    }
-    q.s[n] = '\0';
-    return q;
-}
-
 static int decode_compute(struct span meter, struct arena *a, uint64_t *out, struct err *e)
 {
     struct jval doc;
@@ -61,6 +49,5 @@ int frame_decode(struct span message, struct arena *a, struct frame *out, struct
     case '>': *out = (struct frame){ .kind = FRAME_POSTED, .text = body }; return 0;
     default: break;
     }
-    struct frame_quote q = frame_quote(message);
-    return err_set(e, EXIT_FAILED, "unknown message <<%s>>", q.s);
+    return err_set(e, EXIT_FAILED, "unknown message <<%s>>", span_shown(message).s);
 }

@@ -33,8 +33,3 @@ struct frame {
  */
 int frame_decode(struct span message, struct arena *a, struct frame *out,
                  struct err *e) MUST_CHECK;
-
-/* The beginning of a hostile text, for a line that people read: no control characters. */
-enum { FRAME_QUOTE_MAX = 400 };
-struct frame_quote { char s[FRAME_QUOTE_MAX + 1]; };
-struct frame_quote frame_quote(struct span text);

@@ -334,8 +334,7 @@ static enum talk converse(const struct vat_machine *m, const struct machine_comm
         talk = TALK_FAILED;
     }
     if (talk == TALK_OK && f.kind == FRAME_EXCEPTION) {
-        struct frame_quote q = frame_quote(f.text);
-        (void)err_set(e, EXIT_FAILED, "Uncaught exception in %s: %s", m->name, q.s);
+        (void)err_set(e, EXIT_FAILED, "Uncaught exception in %s: %s", m->name, span_shown(f.text).s);
         talk = TALK_THREW;
     }
     buf_fini(&message);

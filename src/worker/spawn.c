@@ -23,7 +23,7 @@ void spawn_name(const struct vat_start *from, char out[FORKSERVER_NAME_MAX])
     (void)snprintf(out, FORKSERVER_NAME_MAX, "%s:%.*s", vat_id_text(from->vat).s,
                    (int)name.n, name.p == NULL ? "" : name.p);
     for (char *c = out; *c != '\0'; c++) {
-        if ((unsigned char)*c < ' ' || *c == 0x7f) *c = '?';
+        *c = shown_char(*c);
     }
 }
 

@@ -40,8 +40,8 @@ static void transcribe(const uint8_t *data, size_t size, size_t piece, struct bu
         INVARIANT((result == 0) == (f.kind != FRAME_INVALID));
         INVARIANT(f.text.n <= message.n && f.meter.n <= message.n);
         INVARIANT(f.computrons <= UINT32_MAX);
-        struct frame_quote q = frame_quote(buf_span(&message));
-        for (const char *c = q.s; *c != '\0'; c++) INVARIANT((unsigned char)*c >= ' ');
+        struct span_shown shown = span_shown(buf_span(&message));
+        for (const char *c = shown.s; *c != '\0'; c++) INVARIANT((unsigned char)*c >= ' ');
         buf_printf(out, "%d %llu %zu:", (int)f.kind, (unsigned long long)f.computrons,
                    f.text.n);
         if (result == 0) buf_put(out, f.text);

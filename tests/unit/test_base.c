@@ -348,11 +348,22 @@ TEST(gen_visits_each_case_once)
     assert_int_equal(cases, 1);
 }
 
+TEST(text_from_anybody_is_shown_without_controls)
+{
+    char all[SPAN_SHOWN_MAX + 3];
+    struct span_shown shown = span_shown(SPAN("a\0\x1b[2J\n\x7f \xc3\xa9~"));
+    assert_string_equal(shown.s, "a??[2J?? \xc3\xa9~");
+    assert_string_equal(span_shown(SPAN_NONE).s, "");
+    memset(all, 'x', sizeof all);
+    assert_int_equal(strlen(span_shown((struct span){ all, sizeof all }).s), SPAN_SHOWN_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_compare),
         cmocka_unit_test(span_u64_is_strict),
+        cmocka_unit_test(text_from_anybody_is_shown_without_controls),
         cmocka_unit_test(errors_carry_context),
         cmocka_unit_test(bug_aborts),
         cmocka_unit_test(log_lines_are_tame),

@@ -39,7 +39,8 @@ check: check-programs
 check-long: check-programs
 	@sh tests/oracle/setup.sh
 	@BUILD=$(BUILD) tests/run.sh -j $(JOBS) -t 3000 $(FORK_TESTS_LONG) $(STORE_TESTS_LONG) \
-		$(ENGINE_TESTS_LONG) $(CONFORMANCE_TESTS_LONG) $(KERNEL_TESTS_LONG)
+		$(ENGINE_TESTS_LONG) $(CONFORMANCE_TESTS_LONG) $(KERNEL_TESTS_LONG) \
+		$(E2E_TESTS_LONG)
 
 san-run: $(SAN_PROGRAMS)
 	@BUILD=$(BUILD) tests/run.sh -j $(JOBS) $(SAN_TESTS)

@@ -2,8 +2,12 @@
 // `zygote init`, which covers every key in the order it was written, equals that of
 // initializeSwingset() for random configs with awkward names, options and parameters.
 //
-// usage: node tests/e2e/genesis.mjs            from the root of the repository
+// usage: node tests/e2e/genesis.mjs [--long]   from the root of the repository
 //        ZYGOTE_SEED=7 ZYGOTE_CONFIGS=100 node tests/e2e/genesis.mjs
+//
+// Bundling from source is what takes the time, and each side does it for itself.  With --long
+// all that the fixed configs name is bundled; without, the vats of one, and the rest are
+// bundles that the build has made of the same files.
 import '@endo/init/pre-bundle-source.js';
 import '@endo/init';
 import { spawnSync } from 'node:child_process';
@@ -21,7 +25,8 @@ const zygote = path.resolve(process.env.ZYGOTE || path.join(build, 'zygote'));
 const bundles = process.env.ZYGOTE_BUNDLES || path.join(build, 'bundles');
 const sql = path.join(build, 'tests/e2e/sql');
 const seed = Number(process.env.ZYGOTE_SEED || 1);
-const count = Number(process.env.ZYGOTE_CONFIGS || 25);
+const long = process.argv[2] === '--long';
+const count = Number(process.env.ZYGOTE_CONFIGS || (long ? 100 : 10));
 const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'genesis-'));
 fs.symlinkSync(path.resolve('node_modules'), path.join(dir, 'node_modules'));
 
@@ -113,8 +118,12 @@ const makeConfig = () => {
 
 // Configs that are the same every time: what is bundled from source, and every device.
 const demo = file => path.resolve('js/demo', file);
+const built = name => ({ bundleSpec: path.join(bundles, `${name}.json`) });
+const counter = long ? { sourceSpec: demo('counter.js') } : built('demo-counter');
+const devices = path.resolve('node_modules/@agoric/swingset-vat/src/devices');
 const device = (name, more) => ({
-    sourceSpec: path.resolve('node_modules/@agoric/swingset-vat/src/devices', name),
+    ...(long ? { sourceSpec: path.join(devices, name, `device-${name}.js`) }
+        : built(`sys-${name === 'vat-admin' ? 'vatAdmin' : name}Device`)),
     ...more,
 });
 const FIXED = [
@@ -135,18 +144,18 @@ const FIXED = [
             bootstrap: 'b',
             defaultManagerType: 'xs-worker',
             includeDevDependencies: true,
-            vats: { b: { sourceSpec: demo('counter.js') } },
-            bundles: { t: device('timer/device-timer.js') },
+            vats: { b: counter },
+            bundles: { t: device('timer') },
             devices: {
                 timer: { bundleName: 't', creationOptions: { unendowed: true } },
-                7: device('bridge/device-bridge.js', { parameters: { b: 1, a: ['x', -0, 1e21], 3: null } }),
-                'by any name': device('mailbox/device-mailbox.js', { parameters: null }),
-                bundle: device('bundle/device-bundle.js', {
+                7: device('bridge', { parameters: { b: 1, a: ['x', -0, 1e21], 3: null } }),
+                'by any name': device('mailbox', { parameters: null }),
+                bundle: device('bundle', {
                     parameters: [],
                     creationOptions: { deviceParameters: { gone: 1 }, unendowed: true },
                 }),
-                command: device('command/device-command.js', { creationOptions: {} }),
-                loopbox: device('loopbox/device-loopbox.js'),
+                command: device('command', { creationOptions: {} }),
+                loopbox: device('loopbox'),
             },
         },
         flags: { addTimer: true, addVattp: true },
@@ -156,10 +165,10 @@ const FIXED = [
             bootstrap: 'b',
             defaultManagerType: 'xs-worker',
             vats: {
-                b: { sourceSpec: demo('counter.js') },
+                b: counter,
                 vatAdmin: { bundleSpec: path.join(bundles, 'sys-vatAdmin.json') },
             },
-            devices: { vatAdmin: device('vat-admin/device-vat-admin.js', { parameters: { x: 1 } }) },
+            devices: { vatAdmin: device('vat-admin', { parameters: { x: 1 } }) },
         },
         flags: { addVatAdmin: false },
     },

@@ -202,7 +202,9 @@ static int op_interest(struct run *r, struct jval op, struct buf *out, struct er
 {
     struct run_result *named;
     kref promise = promise_of(r, op, &named);
-    (void)e;
+    if (kernel_promise_state(r->kernel, promise) == PROMISE_UNKNOWN) {
+        return err_set(e, EXIT_NOT_FOUND, "there is no promise %s", kref_text(promise).s);
+    }
     kernel_promise_hold(r->kernel, promise);
     buf_printf(out, ",\"kpid\":\"%s\"", kref_text(promise).s);
     return 0;

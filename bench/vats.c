@@ -52,14 +52,16 @@ struct fork_figures {
 static int grow(struct kit *k, unsigned n, struct figures *ms, struct figures *crank_us,
                 struct figures *bytes, const char *method, struct err *e)
 {
-    uint64_t before, after;
+    uint64_t before;
+    double each;
     if (kit_store_bytes(k, &before, e) != 0) return -1;
     for (unsigned i = 0; i < n; i++) {
         if (time_call(k, method, NULL, ms, e) != 0) return -1;
         if (crank_us != NULL) figures_add(crank_us, (double)k->fork_us);
     }
-    if (kit_store_bytes(k, &after, e) != 0) return -1;
-    if (n > 0) figures_add(bytes, (double)(after - before) / n);
+    if (n == 0) return 0;
+    if (kit_store_bytes_each(k, before, n, &each, e) != 0) return -1;
+    figures_add(bytes, each);
     return 0;
 }
 
@@ -144,17 +146,7 @@ int bench_zcf(const struct bench *b, struct err *e)
 
 static int weigh(struct kit *k, unsigned expected, struct figures *kib, struct err *e)
 {
-    struct arena a;
-    struct vat_info *vats;
-    arena_init(&a);
-    size_t n = kernel_vats(k->kernel, &a, &vats);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t pss;
-        if (vats[i].forked_from.n != 0 && controller_memory(k->controller, &vats[i], &pss)) {
-            figures_add(kib, (double)pss);
-        }
-    }
-    arena_fini(&a);
+    kit_weigh_children(k, kib);
     return kib->n == expected ? 0
                               : err_set(e, EXIT_FAILED, "%zu of %u children are alive", kib->n, expected);
 }

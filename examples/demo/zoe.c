@@ -19,43 +19,6 @@ static struct name fork_name(unsigned i)
     return n;
 }
 
-/* -- what vats weigh -------------------------------------------------------------------- */
-
-static uint64_t memory_of(struct kit *k, const char *name)
-{
-    struct arena a;
-    struct vat_info *vats;
-    uint64_t pss = 0;
-    arena_init(&a);
-    size_t n = kernel_vats(k->kernel, &a, &vats);
-    for (size_t i = 0; i < n; i++) {
-        if (span_is(vats[i].name, name)) controller_memory(k->controller, &vats[i], &pss);
-    }
-    arena_fini(&a);
-    return pss;
-}
-
-/* Every child that has a worker now. */
-static void weigh_children(struct demo *d, struct kit *k)
-{
-    struct arena a;
-    struct vat_info *vats;
-    arena_init(&a);
-    size_t n = kernel_vats(k->kernel, &a, &vats);
-    for (size_t i = 0; i < n; i++) {
-        uint64_t pss;
-        if (vats[i].forked_from.n != 0 && controller_memory(k->controller, &vats[i], &pss)) {
-            figures_add(&d->pss_child_kib, (double)pss);
-        }
-    }
-    arena_fini(&a);
-}
-
-static int store_bytes(struct kit *k, uint64_t *out, struct err *e)
-{
-    return kit_commit(k, e) != 0 ? -1 : kit_store_bytes(k, out, e);
-}
-
 /* -- create and seal -------------------------------------------------------------------- */
 
 static bool names_method(const struct pass *methods, const char *name)
@@ -75,7 +38,7 @@ static int create(struct demo *d, struct kit *k, struct err *e)
     story_timed(&d->story, answer.us, "createVat: ZCF with the contract, to its first answer");
     story_claim(&d->story, names_method(answer.value, "startZcf"),
                 "the vat is a contract facet: its root answers, and has startZcf");
-    return store_bytes(k, &d->store_create_bytes, e);
+    return kit_store_bytes(k, &d->store_create_bytes, e);
 }
 
 /* Others like it, for the comparison only.  The one that is to be the zygote stays as
@@ -92,7 +55,7 @@ static int create_more(struct demo *d, struct kit *k, struct err *e)
         story_timed(&d->story, answer.us, "another one, to compare with");
         /* Its worker may have ended with the heap snapshot: one message brings it back. */
         if (kit_call1(k, "answer", name, &answer, e) != 0) return -1;
-        figures_add(&d->pss_created_kib, (double)memory_of(k, name));
+        figures_add(&d->pss_created_kib, (double)kit_memory(k, name));
     }
     return kit_commit(k, e);
 }
@@ -101,12 +64,12 @@ static int seal(struct demo *d, struct kit *k, struct err *e)
 {
     struct kit_answer answer;
     uint64_t before;
-    if (store_bytes(k, &before, e) != 0 || kit_call0(k, "zygotify", &answer, e) != 0) return -1;
+    if (kit_store_bytes(k, &before, e) != 0 || kit_call0(k, "zygotify", &answer, e) != 0) return -1;
     d->seal_us = answer.us;
     story_timed(&d->story, answer.us, "zygotify: sealed at its heap snapshot");
-    story_claim(&d->story, memory_of(k, "zcf-automaticRefund") == 0,
+    story_claim(&d->story, kit_memory(k, "zcf-automaticRefund") == 0,
                 "the zygote needs no memory: it has no worker any more");
-    if (store_bytes(k, &d->store_seal_bytes, e) != 0) return -1;
+    if (kit_store_bytes(k, &d->store_seal_bytes, e) != 0) return -1;
     d->store_seal_bytes -= before;
     return 0;
 }
@@ -139,16 +102,15 @@ static int fork_one(struct demo *d, struct kit *k, unsigned i, bool *answered, s
 static int fork_all(struct demo *d, struct kit *k, struct err *e)
 {
     unsigned answered = 0;
-    uint64_t before, after, forks = k->forks;
-    if (store_bytes(k, &before, e) != 0) return -1;
+    uint64_t before, forks = k->forks;
+    if (kit_store_bytes(k, &before, e) != 0) return -1;
     for (unsigned i = 0; i < d->forks; i++) {
         bool ok;
         story_progress(&d->story, "forking", i, d->forks);
         if (fork_one(d, k, i, &ok, e) != 0) return -1;
         answered += ok;
     }
-    if (store_bytes(k, &after, e) != 0) return -1;
-    d->store_fork_bytes = (double)(after - before) / d->forks;
+    if (kit_store_bytes_each(k, before, d->forks, &d->store_fork_bytes, e) != 0) return -1;
     d->first_fork_us = (uint64_t)d->fork_us.at[0];
     story_timed(&d->story, d->first_fork_us,
                 "the first fork: the snapshot becomes an image, once");
@@ -156,7 +118,7 @@ static int fork_all(struct demo *d, struct kit *k, struct err *e)
                 d->forks);
     story_claim(&d->story, answered == d->forks && k->forks - forks == d->forks,
                 "%u forks of the zygote, and every one of them answers", d->forks);
-    weigh_children(d, k);
+    kit_weigh_children(k, &d->pss_child_kib);
     return 0;
 }
 
@@ -230,7 +192,7 @@ static int check_books(struct demo *d, struct kit *k, struct err *e)
 static int play(struct demo *d, struct kit *k, struct err *e)
 {
     story_timed(&d->story, d->boot_us, "a kernel on a fresh store, and the image that vats start from");
-    if (store_bytes(k, &d->store_boot_bytes, e) != 0 || create(d, k, e) != 0) return -1;
+    if (kit_store_bytes(k, &d->store_boot_bytes, e) != 0 || create(d, k, e) != 0) return -1;
     d->store_create_bytes -= d->store_boot_bytes;
     if (create_more(d, k, e) != 0 || seal(d, k, e) != 0) return -1;
     story_chapter(&d->story, "Forks");

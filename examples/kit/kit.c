@@ -187,6 +187,49 @@ int kit_call1(struct kit *k, const char *method, const char *text, struct kit_an
     return kit_call(k, method, 1, &arg, out, e);
 }
 
+/* -- memory ----------------------------------------------------------------------------- */
+
+typedef bool chosen(const struct vat_info *vat, const char *name);
+
+static bool is_named(const struct vat_info *vat, const char *name)
+{
+    return span_is(vat->name, name);
+}
+
+static bool is_child(const struct vat_info *vat, const char *name)
+{
+    (void)name;
+    return vat->forked_from.n != 0;
+}
+
+static void weigh(struct kit *k, chosen *which, const char *name, struct figures *kib)
+{
+    struct arena a;
+    struct vat_info *vats;
+    uint64_t pss;
+    arena_init(&a);
+    size_t n = kernel_vats(k->kernel, &a, &vats);
+    for (size_t i = 0; i < n; i++) {
+        if (which(&vats[i], name) && controller_memory(k->controller, &vats[i], &pss))
+            figures_add(kib, (double)pss);
+    }
+    arena_fini(&a);
+}
+
+uint64_t kit_memory(struct kit *k, const char *vat)
+{
+    struct figures kib = { 0 };
+    weigh(k, is_named, vat, &kib);
+    uint64_t pss = kib.n > 0 ? (uint64_t)kib.at[0] : 0;
+    figures_fini(&kib);
+    return pss;
+}
+
+void kit_weigh_children(struct kit *k, struct figures *kib)
+{
+    weigh(k, is_child, NULL, kib);
+}
+
 /* -- the store -------------------------------------------------------------------------- */
 
 static int64_t pragma(sqlite3 *db, const char *sql)
@@ -204,6 +247,7 @@ static int64_t pragma(sqlite3 *db, const char *sql)
 /* By a reader of its own, so that what is counted is what was committed. */
 int kit_store_bytes(struct kit *k, uint64_t *out, struct err *e)
 {
+    if (kit_commit(k, e) != 0) return -1;
     sqlite3 *db = NULL;
     const char *path = file_join(&k->arena, k->dir, "swingstore.sqlite");
     int64_t pages = -1, unused = -1, size = -1;
@@ -218,6 +262,14 @@ int kit_store_bytes(struct kit *k, uint64_t *out, struct err *e)
         return err_set(e, EXIT_FAILED, "%s: cannot be measured", path);
     }
     *out = (uint64_t)((pages - unused) * size);
+    return 0;
+}
+
+int kit_store_bytes_each(struct kit *k, uint64_t before, unsigned n, double *out, struct err *e)
+{
+    uint64_t after;
+    if (kit_store_bytes(k, &after, e) != 0) return -1;
+    *out = ((double)after - (double)before) / n;
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "host/controller.h"
+#include "kit/figures.h"
 
 struct kit {
     struct controller *controller;
@@ -61,8 +62,16 @@ int kit_call0(struct kit *k, const char *method, struct kit_answer *out, struct 
 int kit_call1(struct kit *k, const char *method, const char *text, struct kit_answer *out,
               struct err *e) MUST_CHECK;
 
-/* Bytes in use in the committed database: pages that hold something. */
+/* Proportional share of a vat's memory in KiB; 0: it has no worker now. */
+uint64_t kit_memory(struct kit *k, const char *vat);
+/* The same of every forked vat that has a worker now, added to `kib`. */
+void kit_weigh_children(struct kit *k, struct figures *kib);
+
+/* Commit; bytes in use in the database: pages that hold something. */
 int kit_store_bytes(struct kit *k, uint64_t *out, struct err *e) MUST_CHECK;
+/* How much more that is than `before`, shared among the `n` that were made since. */
+int kit_store_bytes_each(struct kit *k, uint64_t before, unsigned n, double *out,
+                         struct err *e) MUST_CHECK;
 
 /* Ask every kit of this process to stop at the next crank; fit for a signal handler. */
 void kit_interrupt(void);

@@ -1,4 +1,4 @@
-/* gzip.c -- compressing, with the parameters of Node's createGzip(). */
+/* gzip.c -- compressing, with the parameters of Node's createGzip() but for the level. */
 #include <stdlib.h>
 
 #include "base/xalloc.h"
@@ -6,7 +6,7 @@
 
 enum {
     WINDOW = 15 + 16, /* the largest window, and gzip's header around it */
-    LEVEL = 6,        /* Node's default */
+    LEVEL = 3,        /* a 3 MB snapshot: 87 ms and 2.04 MB; Node's 6: 219 ms and 1.85 MB */
     MEMORY = 8,
 };
 

@@ -52,8 +52,9 @@ const cut = (script, below) => {
         changes.push(out.length);
         out.push({ op: 'restart' });
     };
-    for (const op of script) {
-        const often = below(4) === 0;
+    for (const [i, op] of script.entries()) {
+        // what panicked can only be restarted, and says so itself
+        const often = below(4) === 0 && !(script[i + 1] && script[i + 1].op === 'restart');
         if (op.op === 'send') {
             const { op: _op, ...rest } = op;
             out.push({ op: 'queueToVatRoot', ...rest });

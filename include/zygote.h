@@ -412,7 +412,7 @@ int zygote_timer_poll(struct zygote *z, const char *device, uint64_t now, bool *
  * Upstream: buildMailbox's deliverInbound. */
 int zygote_mailbox_deliver(struct zygote *z, const char *device, const char *peer,
                            const char *messages, const char *ack);
-/* What is to be sent, as JSON: {PEER: {"outbox": [[number, body], …], "inboundAck": number}}.
+/* What is to be sent, as JSON: {PEER: {"inboundAck": number, "outbox": [[number, body], …]}}.
  * out    *json  to be freed
  * Upstream: exportMailboxData. */
 int zygote_mailbox_export(struct zygote *z, const char *device, char **json);

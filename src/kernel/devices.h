@@ -41,7 +41,7 @@ int kernel_timer_poll(struct kernel *k, struct span device, uint64_t now, bool *
 int kernel_mailbox_deliver(struct kernel *k, struct span device, struct span peer,
                            const struct pass *messages, const struct pass *ack,
                            struct err *e) MUST_CHECK;
-/* What is to be sent: {"PEER":{"outbox":[[num,body]…],"inboundAck":num}…}, exportToData of
+/* What is to be sent: {"PEER":{"inboundAck":num,"outbox":[[num,body]…]}…}, exportToData of
  * upstream's buildMailboxStateMap.  It is kept in the store, in keys of the host's space
  * (host.zygote.mailbox.*), and is dropped with a crank that is. */
 int kernel_mailbox_export(struct kernel *k, struct span device, struct buf *json_text,

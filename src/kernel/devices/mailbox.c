@@ -119,10 +119,10 @@ int kernel_mailbox_export(struct kernel *k, struct span device, struct buf *b, s
         if (!first) buf_putc(b, ',');
         first = false;
         json_put_string(b, peer);
-        buf_puts(b, ":{");
-        put_outbox(dev, peer, b);
-        buf_puts(b, ",\"inboundAck\":");
+        buf_puts(b, ":{\"inboundAck\":");
         put_number(kernel_arena(k), b, state_need(k, key));
+        buf_putc(b, ',');
+        put_outbox(dev, peer, b);
         buf_putc(b, '}');
     }
     buf_putc(b, '}');

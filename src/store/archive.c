@@ -51,7 +51,7 @@ void archive_transcript(struct store *s, struct span vat, uint64_t start, uint64
     if (s->options.archive_transcripts == NULL) return;
     struct gzip g;
     struct buf name = { 0 };
-    gzip_begin(&g);
+    gzip_begin(&g, 0);
     transcript_read(s, vat, start, end, pack_item, &g);
     gzip_finish(&g);
     artifact_span_name(&name, vat, start, end);

@@ -309,7 +309,7 @@ struct gzip {
     z_stream z;
     struct buf packed;
 };
-void gzip_begin(struct gzip *g);
+void gzip_begin(struct gzip *g, int level); /* as store_options.snapshot_level */
 void gzip_put(struct gzip *g, struct span bytes);
 void gzip_finish(struct gzip *g);
 void gzip_fini(struct gzip *g);

@@ -53,7 +53,7 @@ struct snapshot_writer *snapshot_begin(struct store *s)
     w->store = s;
     w->hash = sha256_new();
     sha256_begin(w->hash);
-    gzip_begin(&w->gzip);
+    gzip_begin(&w->gzip, s->options.snapshot_level);
     return w;
 }
 

@@ -45,7 +45,10 @@ struct store;
 
 /* What to keep, and whom to tell.  Zeroed: upstream's defaults.  Not kept in the store:
  * each process that opens it says so again. */
+enum { STORE_NOT_PACKED = -1 };
+
 struct store_options {
+    int snapshot_level;     /* zlib's 1 to 9 for new heap snapshots; 0: 3; or STORE_NOT_PACKED */
     bool prune_transcripts; /* delete the items of a span when it closes; its hash stays
                                (upstream's keepTranscripts: false) */
     bool keep_snapshots;    /* keep the heap of snapshots no longer in use */

@@ -56,7 +56,7 @@ SLICE := $(word $(shell expr 1 + $${ZYGOTE_SEED:-0} % $(words $(SCENARIOS))),$(S
 check-slice: check-programs
 	@sh tests/oracle/setup.sh
 	@ZYGOTE_TEXTS=40000 ZYGOTE_SEEDS=5 BUILD=$(BUILD) tests/run.sh -j $(JOBS) -t 1000 \
-		"tests/conformance/scenario.sh $(SLICE) --anew" \
+		$(CONFORMANCE_TESTS_MORE) "tests/conformance/scenario.sh $(SLICE) --anew" \
 		"tests/conformance/scenario.sh $(SLICE) --stock" \
 		"tests/conformance/scenario.sh $(SLICE) --our-worker" \
 		"tests/conformance/swap.mjs puppet-tour" "tests/conformance/seeds.mjs --anew" \

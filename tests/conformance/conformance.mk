@@ -8,15 +8,15 @@
 SCENARIOS := $(patsubst tests/scenarios/%/config.json,%,$(wildcard tests/scenarios/*/config.json))
 
 CONFORMANCE_PROGRAMS := $(BUILD)/tests/conformance/run_scenario
-# All of them, in so many parts: two jobs that end together.
-CONFORMANCE_TESTS := "tests/conformance/scenarios.mjs --part 1/4" \
-	"tests/conformance/scenarios.mjs --part 2/4" "tests/conformance/scenarios.mjs --part 3/4" \
-	"tests/conformance/scenarios.mjs --part 4/4"
+# Against kept runs: three in five of them in check, the rest in check-slice and check-long.
+scenario_parts = $(foreach part,$(1),"tests/conformance/scenarios.mjs --part $(part)/5")
+CONFORMANCE_TESTS := $(call scenario_parts,1 2 3)
+CONFORMANCE_TESTS_MORE := $(call scenario_parts,4 5)
 CONFORMANCE_TESTS += "tests/conformance/seeds.mjs --part 1/2" "tests/conformance/seeds.mjs --part 2/2"
 
 # ZYGOTE_SEEDS seeds (1000) under upstream anew, workers exchanged, kernels changed in mid-run.
 # About six seconds a seed.
-CONFORMANCE_TESTS_LONG := $(foreach part,1 2 3 4,"tests/conformance/seeds.mjs --anew --part $(part)/4") \
+CONFORMANCE_TESTS_LONG := $(CONFORMANCE_TESTS_MORE) $(foreach part,1 2 3 4,"tests/conformance/seeds.mjs --anew --part $(part)/4") \
 	tests/conformance/swap.mjs \
 	$(foreach mode,anew stock our-worker, "tests/conformance/scenarios.mjs --$(mode) --part 1/2" \
 		"tests/conformance/scenarios.mjs --$(mode) --part 2/2")

@@ -76,7 +76,11 @@ out.push(
 );
 const missed = measured.filter(row => row.target !== undefined && !reached(row));
 out.push(
-    ...missed.map(row => `- \`${row.id}\`: ${figure(row.ours.p50)} ${row.unit}, the target is ${figure(row.target)}.`),
+    ...missed.map(row => {
+        const { reason } = descriptions.find(({ id }) => id === row.id);
+        const why = reason === undefined ? '' : ` Why: ${reason}.`;
+        return `- \`${row.id}\`: ${figure(row.ours.p50)} ${row.unit}, the target is ${figure(row.target)}.${why}`;
+    }),
     ...(missed.length === 0 ? ['Every target of this release was reached in this run.'] : []),
     '',
     'Not measured:',

@@ -42,7 +42,7 @@ int crank_deliver(struct kernel *k, vat_id vat, struct span delivery, unsigned c
                   uint64_t gc_krefs, struct crank_result *r, struct err *e)
 {
     struct delivered d;
-    struct span meter = cost & DELIVER_METERED ? vat_options(k, vat).meter_id : SPAN_NONE;
+    struct span meter = cost & DELIVER_METERED ? vat_meter(k, vat) : SPAN_NONE;
     memset(&k->fate, 0, sizeof k->fate);
     if (warehouse_deliver(k, vat, delivery, &d, e) != 0) return -1;
     if (!d.ok) warehouse_stop(k, vat);
@@ -231,11 +231,12 @@ static void deduct(struct kernel *k, struct span meter, uint64_t computrons)
                   POLICY_LOG_FAILURE);
 }
 
-static enum crank_kind kind_of(struct kernel *k, const struct job *j, const struct crank_result *r)
+static enum crank_kind kind_of(const struct job *j, const struct crank_result *r)
 {
     if (j->work == WORK_CLEANUP) return CRANK_CLEANUP;
     if (!r->delivered) return CRANK_EMPTY;
-    bool create = j->work == WORK_EVENT && json_is(json_get(parse_event(k, j->text), "type"), "create-vat");
+    /* Every event's text begins with its type. */
+    bool create = j->work == WORK_EVENT && span_starts(j->text, SPAN("{\"type\":\"create-vat\""));
     return create ? CRANK_CREATE_VAT : CRANK_DELIVERY;
 }
 
@@ -249,7 +250,7 @@ static int deliver(struct kernel *k, const struct job *j, struct crank_report *r
     if (do_job(k, j, &r, e) != 0) return -1;
     kernel_step_label(k, "delivered");
     if (keep_or_undo(k, &r, e) != 0) return -1;
-    *report = (struct crank_report){ kind_of(k, j, &r), r.computrons, r.cleaned };
+    *report = (struct crank_report){ kind_of(j, &r), r.computrons, r.cleaned };
     if (r.meter.p != NULL) deduct(k, r.meter, r.computrons);
     if (r.measure_dirt) vat_add_dirt(k, r.vat, r.computrons, r.gc_krefs);
     if (r.terminate) {

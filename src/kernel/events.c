@@ -28,7 +28,7 @@ static int send_crank(struct kernel *k, struct jval event, struct crank_result *
     stats_inc(&k->stats, STAT_DISPATCHES);
     stats_inc(&k->stats, STAT_DISPATCH_DELIVER);
     struct span delivery = delivery_message(k, vat, target, &s.message, s.message_text);
-    if (s.message.result.kind != KREF_INVALID && vat_options(k, vat).enable_pipelining) {
+    if (s.message.result.kind != KREF_INVALID && vat_pipelines(k, vat)) {
         promise_requeue(k, s.message.result);
     }
     return crank_deliver(k, vat, delivery, DELIVER_DIRTY | DELIVER_METERED, 0, r, e);

@@ -55,7 +55,7 @@ static enum route to_unresolved(struct kernel *k, const struct send_event *s, kr
     *target = s->target;
     if (!promise_decider(k, s->target, vat)) return ROUTE_WAIT;
     if (!vat_is_alive(k, *vat)) return splat_saying(k, s, SPAN("vat terminated"));
-    return vat_options(k, *vat).enable_pipelining ? ROUTE_DELIVER : ROUTE_WAIT;
+    return vat_pipelines(k, *vat) ? ROUTE_DELIVER : ROUTE_WAIT;
 }
 
 enum route route_send(struct kernel *k, const struct send_event *s, kref *target, vat_id *vat)

@@ -190,7 +190,7 @@ static enum outcome do_send(struct call *c)
         if (!vref_parse(result_name, &parsed) || parsed.kind != KREF_PROMISE) {
             return refuse(c, "a result is not a promise");
         }
-        bool pipelining = vat_options(k, c->vat).enable_pipelining;
+        bool pipelining = vat_pipelines(k, c->vat);
         if (!map(c, result_name, pipelining ? CLIST_REACH : CLIST_NEW, &out.result)) {
             return REFUSED;
         }

@@ -277,6 +277,30 @@ struct vat_options vat_options(struct kernel *k, vat_id vat)
     return o;
 }
 
+/* Where the text behind `member` begins in the vat's options; NULL if it is not there.  Quotes
+ * in a JSON string are escaped, so none of a name's can look like a member. */
+static const char *find_option(struct span options, struct span member)
+{
+    const char *at = memmem(options.p, options.n, member.p, member.n);
+    return at == NULL ? NULL : at + member.n;
+}
+
+bool vat_pipelines(struct kernel *k, vat_id vat)
+{
+    struct span options = state_need(k, key_vat(k, vat, "options"));
+    return find_option(options, SPAN("\"enablePipelining\":true")) != NULL;
+}
+
+struct span vat_meter(struct kernel *k, vat_id vat)
+{
+    struct span options = state_need(k, key_vat(k, vat, "options"));
+    const char *at = find_option(options, SPAN("\"meterID\":\""));
+    if (at == NULL) return SPAN_NONE;
+    const char *end = memchr(at, '"', options.n - (size_t)(at - options.p));
+    INVARIANT(end != NULL);
+    return (struct span){ at, (size_t)(end - at) };
+}
+
 struct span vat_bundle_id(struct kernel *k, vat_id vat)
 {
     struct jval v = state_json(k, key_vat(k, vat, "source"));

@@ -48,6 +48,9 @@ void vat_create_state(struct kernel *k, vat_id vat, struct span source, const st
 void vat_set_source(struct kernel *k, vat_id vat, struct span source, const struct vat_options *o);
 struct span vat_options_text(struct kernel *k, const struct vat_options *o);
 struct vat_options vat_options(struct kernel *k, vat_id vat);
+/* Two of them, which every delivery asks for, without taking the others apart. */
+bool vat_pipelines(struct kernel *k, vat_id vat);
+struct span vat_meter(struct kernel *k, vat_id vat); /* SPAN_NONE: unmetered */
 struct span vat_bundle_id(struct kernel *k, vat_id vat); /* SPAN_NONE: it has the bundle itself */
 /* JSON of the bundle a vat without bundle_id was created from. */
 struct span vat_own_bundle(struct kernel *k, vat_id vat);

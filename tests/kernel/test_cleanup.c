@@ -352,6 +352,7 @@ TEST(vats_that_die_meanwhile_wait_for_their_turn)
     poke(w, third, "exit");
     assert_false(alive(w, third));
     check_gone(&t); /* with everything */
+    world_close(w);
 
     open_dead(&t, (struct world_setup){ 0 });
     second = create(w, "auto", "");

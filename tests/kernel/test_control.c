@@ -38,7 +38,7 @@ static void close_duo(struct duo *t)
 
 static bool noted(struct world *w, const char *text)
 {
-    return memmem(w->notes.p, w->notes.n, text, strlen(text)) != NULL;
+    return w->notes.n > 0 && memmem(w->notes.p, w->notes.n, text, strlen(text)) != NULL;
 }
 
 static const struct pass *no_args(struct world *w)

@@ -49,7 +49,7 @@ static void release_parameters(struct kernel *k, vat_id vat)
     if (!k->zygotes || !state_has(k, key)) return;
     bool ok = capdata_decode(kernel_arena(k), state_json(k, key), &parameters);
     INVARIANT(ok);
-    for (size_t i = 0; i < parameters.count; i++) ref_dec(k, parameters.slots[i], REF_NORMAL);
+    refs_dec(k, &parameters);
 }
 
 /* Upstream deletes what it reads a key as (kv.h), and goes on from there: a key with a lone

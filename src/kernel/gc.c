@@ -83,7 +83,7 @@ static void settle_promise(struct kernel *k, kref p)
     if (state != PROMISE_UNRESOLVED) {
         struct capdata d;
         promise_data(k, p, &d);
-        for (size_t i = 0; i < d.count; i++) ref_dec(k, d.slots[i], REF_NORMAL);
+        refs_dec(k, &d);
     }
     promise_delete(k, p);
 }

@@ -84,7 +84,7 @@ int start_vat_crank(struct kernel *k, vat_id vat, const struct capdata *paramete
     if (!vat_is_alive(k, vat)) return 0;
     vat_set_parameters(k, vat, parameters);
     struct span delivery = delivery_start_vat(k, vat, parameters);
-    for (size_t i = 0; i < parameters->count; i++) ref_dec(k, parameters->slots[i], REF_NORMAL);
+    refs_dec(k, parameters);
     if (crank_deliver(k, vat, delivery, DELIVER_DIRTY | DELIVER_METERED, 0, r, e) != 0) return -1;
     r->consume = true;
     return 0;

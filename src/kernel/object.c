@@ -125,6 +125,16 @@ void ref_dec(struct kernel *k, kref r, unsigned kind)
 
 static const struct span pins_key = { "pinnedObjects", 13 };
 
+void refs_inc(struct kernel *k, const struct capdata *data)
+{
+    for (size_t i = 0; i < data->count; i++) ref_inc(k, data->slots[i], REF_NORMAL);
+}
+
+void refs_dec(struct kernel *k, const struct capdata *data)
+{
+    for (size_t i = 0; i < data->count; i++) ref_dec(k, data->slots[i], REF_NORMAL);
+}
+
 void object_pin(struct kernel *k, kref o)
 {
     struct span text = SPAN("");

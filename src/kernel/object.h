@@ -44,6 +44,9 @@ enum ref_kind {
 /* Promises and objects are counted; devices live for ever. */
 void ref_inc(struct kernel *k, kref r, unsigned kind);
 void ref_dec(struct kernel *k, kref r, unsigned kind);
+/* Everything that capdata names, in its order. */
+void refs_inc(struct kernel *k, const struct capdata *data);
+void refs_dec(struct kernel *k, const struct capdata *data);
 
 /* Keep an object alive whatever happens (pinnedObjects), or stop doing so. */
 void object_pin(struct kernel *k, kref o);

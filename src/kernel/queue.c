@@ -94,9 +94,7 @@ void queue_send(struct kernel *k, kref target, const struct message *m)
 {
     ref_inc(k, target, REF_NORMAL);
     if (m->result.kind != KREF_INVALID) ref_inc(k, m->result, REF_NORMAL);
-    for (size_t i = 0; i < m->methargs.count; i++) {
-        ref_inc(k, m->methargs.slots[i], REF_NORMAL);
-    }
+    refs_inc(k, &m->methargs);
     struct buf b = { 0 };
     buf_printf(&b, "{\"type\":\"send\",\"target\":\"%s\",\"msg\":", kref_text(target).s);
     message_put(&b, m);

@@ -77,9 +77,7 @@ void route_release(struct kernel *k, const struct send_event *s)
 {
     ref_dec(k, s->target, REF_NORMAL);
     if (s->message.result.kind != KREF_INVALID) ref_dec(k, s->message.result, REF_NORMAL);
-    for (size_t i = 0; i < s->message.methargs.count; i++) {
-        ref_dec(k, s->message.methargs.slots[i], REF_NORMAL);
-    }
+    refs_dec(k, &s->message.methargs);
 }
 
 void route_accept(struct kernel *k, struct jval event)

@@ -14,7 +14,7 @@
 struct span upgrade_queue(struct kernel *k, vat_id vat, struct span bundle_id,
                           const struct capdata *parameters, struct span message)
 {
-    for (size_t i = 0; i < parameters->count; i++) ref_inc(k, parameters->slots[i], REF_NORMAL);
+    refs_inc(k, parameters);
     uint64_t n = state_next(k, SPAN("vat.nextUpgradeID"));
     struct span id = arena_printf(kernel_arena(k), "up%llu", (unsigned long long)n);
     struct buf b = { 0 };
@@ -152,9 +152,7 @@ int upgrade_crank(struct kernel *k, struct jval event, struct crank_result *r, s
     struct upgrade u = decode(k, event);
     struct capdata reason;
     if (!vat_is_alive(k, u.vat)) {
-        for (size_t i = 0; k->zygotes && i < u.parameters.count; i++) {
-            ref_dec(k, u.parameters.slots[i], REF_NORMAL); /* upstream forgets them */
-        }
+        if (k->zygotes) refs_dec(k, &u.parameters); /* upstream forgets them */
         return 0;
     }
     if (refusal(k, &u).p != NULL) {
@@ -177,7 +175,7 @@ int upgrade_crank(struct kernel *k, struct jval event, struct crank_result *r, s
     abandon_exports(k, u.vat);
     begin_incarnation(k, &u);
     struct span delivery = delivery_start_vat(k, u.vat, &u.parameters);
-    for (size_t i = 0; i < u.parameters.count; i++) ref_dec(k, u.parameters.slots[i], REF_NORMAL);
+    refs_dec(k, &u.parameters);
     if (crank_deliver(k, u.vat, delivery, DELIVER_METERED, 0, r, e) != 0) {
         if (e->exit != EXIT_VAT) return -1;
         /* Code that cannot be set up is as bad as code that does not start. */

@@ -315,14 +315,12 @@ struct span vat_own_bundle(struct kernel *k, vat_id vat)
 void vat_set_parameters(struct kernel *k, vat_id vat, const struct capdata *parameters)
 {
     struct span key = key_vat(k, vat, "vatParameters");
-    for (size_t i = 0; i < parameters->count; i++) {
-        ref_inc(k, parameters->slots[i], REF_NORMAL);
-    }
+    refs_inc(k, parameters);
     struct capdata old;
     if (state_has(k, key)) {
         bool ok = capdata_decode(kernel_arena(k), state_json(k, key), &old);
         INVARIANT(ok);
-        for (size_t i = 0; i < old.count; i++) ref_dec(k, old.slots[i], REF_NORMAL);
+        refs_dec(k, &old);
     }
     struct buf b = { 0 };
     capdata_put(&b, parameters);

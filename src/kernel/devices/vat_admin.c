@@ -127,7 +127,7 @@ static bool create(const struct raw_call *c, const char *member, const struct pa
     const struct pass *given = pass_get(options, "vatParameters");
     struct capdata parameters;
     marshal_encode_k(a, given == NULL ? pass_undefined(a) : given, &parameters);
-    for (size_t i = 0; i < parameters.count; i++) ref_inc(k, parameters.slots[i], REF_NORMAL);
+    refs_inc(k, &parameters);
     vat_id vat = vat_allocate_id(k);
     struct buf b = { 0 };
     buf_printf(&b, "{\"type\":\"create-vat\",\"vatID\":\"%s\",\"source\":{\"%s\":",

@@ -122,6 +122,7 @@ KERNEL := \
 	upgrade_store \
 	lifecycle \
 	fork \
+	fork_clone \
 	route \
 	events \
 	crank \

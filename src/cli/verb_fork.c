@@ -75,9 +75,14 @@ static int check_child(struct forking *f, const struct child *child, struct err 
 static int fork_one(struct forking *f, struct child *child, struct err *e)
 {
     struct cli *c = f->cli;
-    struct fork_request r = { f->parent, SPAN_NONE, c->ref_count, f->refs };
+    struct fork_request r = {
+        .vat = f->parent,
+        .options.reap_interval = REAP_DEFAULT,
+        .ref_count = c->ref_count,
+        .refs = f->refs,
+    };
     uint64_t began = clock_us(), cranks = 0;
-    r.name = child->name = child_name(c, f->made + 1, f->wanted);
+    r.options.name = child->name = child_name(c, f->made + 1, f->wanted);
     f->s.note[0] = '\0';
     if (kernel_fork(f->s.kernel, &r, &child->vat, e) != 0 ||
         kernel_run(f->s.kernel, 0, &cranks, e) != 0)

@@ -244,14 +244,14 @@ int zygote_inject_queued_upgrade_events(struct zygote *z)
 static int fork_vat(struct zygote *z, const char *vat, const struct zygote_fork_options *o,
                     vat_id *child)
 {
-    struct fork_request r = { .ref_count = o->ref_count };
+    struct fork_request r = { .ref_count = o->ref_count, .options.reap_interval = REAP_DEFAULT };
     kref *refs = ARENA_ARRAY(&z->arena, kref, o->ref_count + 1);
     for (size_t i = 0; i < o->ref_count; i++) {
         if (kernel_find(z->kernel, span_of(o->refs[i]), &refs[i], &z->err) != 0)
             return -1;
     }
     r.refs = refs;
-    r.name = api_span(o->name);
+    r.options.name = api_span(o->name);
     return find_vat(z, vat, &r.vat) != 0 ? -1 : kernel_fork(z->kernel, &r, child, &z->err);
 }
 

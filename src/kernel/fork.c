@@ -3,6 +3,7 @@
 #include "kernel/clist.h"
 #include "kernel/delivery.h"
 #include "kernel/external.h"
+#include "kernel/fork_clone.h"
 #include "kernel/gc.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
@@ -13,27 +14,38 @@
 
 /* -- asking ---------------------------------------------------------------------------------- */
 
-vat_id fork_queue(struct kernel *k, vat_id parent, const kref *oldrefs, size_t count,
-                  const struct fork_options *o)
+static void put_options(struct buf *b, const struct fork_options *o)
+{
+    buf_printf(b, "{\"critical\":%s", o->critical ? "true" : "false");
+    if (o->name.p != NULL) {
+        buf_puts(b, ",\"name\":");
+        json_put_string(b, o->name);
+    }
+    if (o->meter.p != NULL) {
+        buf_puts(b, ",\"meterID\":");
+        json_put_string(b, o->meter);
+    }
+    if (o->share) buf_puts(b, ",\"promises\":\"share\"");
+    if (o->reap_interval == REAP_NEVER) buf_puts(b, ",\"reapInterval\":\"never\"");
+    if (o->reap_interval >= 0) buf_printf(b, ",\"reapInterval\":%lld", (long long)o->reap_interval);
+    buf_putc(b, '}');
+}
+
+vat_id fork_queue(struct kernel *k, const struct fork_request *r, bool host)
 {
     vat_id child = vat_allocate_id(k);
     struct buf b = { 0 };
     buf_printf(&b, "{\"type\":\"fork-vat\",\"vatID\":\"%s\",\"parentVatID\":\"%s\",\"oldrefs\":[",
-               vat_id_text(child).s, vat_id_text(parent).s);
-    for (size_t i = 0; i < count; i++) {
-        if (oldrefs[i].kind == KREF_OBJECT) ref_inc(k, oldrefs[i], REF_NORMAL);
+               vat_id_text(child).s, vat_id_text(r->vat).s);
+    for (size_t i = 0; i < r->ref_count; i++) {
+        if (r->refs[i].kind == KREF_OBJECT) ref_inc(k, r->refs[i], REF_NORMAL);
         buf_puts(&b, i > 0 ? ",\"" : "\"");
-        if (oldrefs[i].kind != KREF_INVALID) buf_puts(&b, kref_text(oldrefs[i]).s);
+        if (r->refs[i].kind != KREF_INVALID) buf_puts(&b, kref_text(r->refs[i]).s);
         buf_putc(&b, '"');
     }
-    buf_printf(&b, "],\"dynamicOptions\":{\"critical\":%s", o->critical ? "true" : "false");
-    if (o->name.p != NULL) {
-        buf_puts(&b, ",\"name\":");
-        json_put_string(&b, o->name);
-    }
-    if (o->reap_interval == REAP_NEVER) buf_puts(&b, ",\"reapInterval\":\"never\"");
-    if (o->reap_interval >= 0) buf_printf(&b, ",\"reapInterval\":%lld", (long long)o->reap_interval);
-    buf_printf(&b, "},\"host\":%s}", o->host ? "true" : "false");
+    buf_puts(&b, "],\"dynamicOptions\":");
+    put_options(&b, &r->options);
+    buf_printf(&b, ",\"host\":%s}", host ? "true" : "false");
     queue_put(k, QUEUE_ACCEPTANCE, buf_span(&b));
     buf_fini(&b);
     return child;
@@ -47,20 +59,12 @@ void zygotify_queue(struct kernel *k, vat_id vat, bool host)
                            vat_id_text(vat).s, host ? "true" : "false"));
 }
 
-/* An event, decoded. */
-struct request {
-    vat_id child, parent;
-    size_t count;
-    kref *oldrefs;
-    struct fork_options options;
-};
-
-static struct request decode(struct kernel *k, struct jval event)
+static struct fork_event decode(struct kernel *k, struct jval event)
 {
     struct arena *a = kernel_arena(k);
     struct jval refs = json_get(event, "oldrefs"), o = json_get(event, "dynamicOptions");
     struct jval reap = json_get(o, "reapInterval");
-    struct request r = { .count = json_len(refs) };
+    struct fork_event r = { .count = json_len(refs) };
     bool ok = vat_id_parse(json_str(json_get(event, "vatID"), a), &r.child) &&
               vat_id_parse(json_str(json_get(event, "parentVatID"), a), &r.parent);
     INVARIANT(ok);
@@ -73,12 +77,14 @@ static struct request decode(struct kernel *k, struct jval event)
     uint64_t interval;
     r.options = (struct fork_options){
         .name = json_str(json_get(o, "name"), a),
+        .meter = json_str(json_get(o, "meterID"), a),
         .critical = json_type(json_get(o, "critical")) == JSON_TRUE,
+        .share = json_is(json_get(o, "promises"), "share"),
         .reap_interval = json_is(reap, "never")          ? REAP_NEVER
                          : json_u64(reap, &interval)     ? (int64_t)interval
                                                          : REAP_DEFAULT,
-        .host = json_type(json_get(event, "host")) == JSON_TRUE,
     };
+    r.host = json_type(json_get(event, "host")) == JSON_TRUE;
     return r;
 }
 
@@ -127,7 +133,7 @@ static bool is_export(struct kernel *k, vat_id vat, kref o)
            clist_row(k, vat, o, &row) && row.reachable;
 }
 
-static struct span refusal(struct kernel *k, const struct request *r)
+static struct span refusal(struct kernel *k, const struct fork_event *r)
 {
     struct span why = fork_refusal(k, r->parent);
     for (size_t i = 0; why.p == NULL && i < r->count; i++) {
@@ -162,7 +168,7 @@ static void report_refusal(struct kernel *k, struct span method, vat_id vat, boo
 
 /* -- a current snapshot ------------------------------------------------------------------------------ */
 
-static void release_oldrefs(struct kernel *k, const struct request *r)
+static void release_oldrefs(struct kernel *k, const struct fork_event *r)
 {
     for (size_t i = 0; i < r->count; i++) {
         if (r->oldrefs[i].kind == KREF_OBJECT) ref_dec(k, r->oldrefs[i], REF_NORMAL);
@@ -189,7 +195,7 @@ static int make_current(struct kernel *k, vat_id vat, bool *wrote, bool *bad, st
 /* Check the request and bring the parent to rest.  A refusal that comes after the parent
  * has brought out its dead undoes that: the vat goes on as it was.
  * out  *why  SPAN_NONE: go on.  Otherwise everything is settled but for telling. */
-static int prepare(struct kernel *k, const struct request *r, struct span *why,
+static int prepare(struct kernel *k, const struct fork_event *r, struct span *why,
                    struct crank_result *out, struct err *e)
 {
     bool wrote = false, bad = false;
@@ -210,170 +216,7 @@ static int prepare(struct kernel *k, const struct request *r, struct span *why,
     return 0;
 }
 
-/* -- cloning --------------------------------------------------------------------------------------------- */
-
-static void clone_options(struct kernel *k, const struct request *r)
-{
-    struct vat_options o = vat_options(k, r->parent);
-    o.name = r->options.name;
-    o.critical = r->options.critical;
-    kv_set(k->store, key_vat(k, r->child, "source"), state_need(k, key_vat(k, r->parent, "source")));
-    kv_set(k->store, key_vat(k, r->child, "options"), vat_options_text(k, &o));
-    if (r->options.reap_interval != REAP_DEFAULT) {
-        vat_set_reap_interval(k, r->child, r->options.reap_interval);
-    }
-}
-
-static void clone_parameters(struct kernel *k, const struct request *r)
-{
-    struct span key = key_vat(k, r->parent, "vatParameters");
-    struct capdata parameters;
-    if (!state_has(k, key)) return;
-    bool ok = capdata_decode(kernel_arena(k), state_json(k, key), &parameters);
-    INVARIANT(ok);
-    vat_set_parameters(k, r->child, &parameters);
-}
-
-static void clone_counters(struct kernel *k, const struct request *r)
-{
-    /* The dirt too: where the snapshot was current already, the parent has had deliveries
-     * since its last bringOutYourDead, and the child must come to its next as soon. */
-    static const char *const fields[] = { "reapDirt", "o.nextID", "p.nextID", "d.nextID" };
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        kv_set(k->store, key_vat(k, r->child, fields[i]),
-               state_need(k, key_vat(k, r->parent, fields[i])));
-    }
-}
-
-static void clone_vatstore(struct kernel *k, const struct request *r)
-{
-    struct span prefix = key_vat(k, r->parent, "vs."), key = prefix;
-    while (state_next_key(k, prefix, &key)) {
-        kv_set(k->store, key_vat_in(k, r->child, "vs.", span_from(key, prefix.n)),
-               state_need(k, key));
-    }
-}
-
-/* What an export of the parent is called in the child; one row per new object. */
-struct renamed {
-    kref old, new;
-};
-
-struct clone {
-    struct kernel *k;
-    const struct request *r;
-    struct renamed *renamed;
-    size_t count, room;
-    kref root; /* the child's; KREF_INVALID if the parent's was dropped */
-};
-
-static void remember(struct clone *c, kref old, kref new)
-{
-    if (c->count == c->room) {
-        size_t room = c->room == 0 ? 16 : c->room * 2;
-        struct renamed *grown = ARENA_ARRAY(kernel_arena(c->k), struct renamed, room);
-        if (c->count > 0) memcpy(grown, c->renamed, c->count * sizeof *grown);
-        c->renamed = grown;
-        c->room = room;
-    }
-    c->renamed[c->count++] = (struct renamed){ old, new };
-}
-
-/* A fresh object that only the child's c-list knows.  Whoever is handed it counts it in
- * the same crank; the rest are garbage, and the child is told so before anything else. */
-static void clone_export(struct clone *c, kref old, struct clist_row row)
-{
-    kref new = object_add(c->k, c->r->child);
-    clist_put(c->k, c->r->child, new, row);
-    kref_set_add(&c->k->maybe_free, new);
-    remember(c, old, new);
-    if (row.reachable && span_is(row.vref, "o+0")) c->root = new;
-}
-
-static void clone_import(struct clone *c, kref o, struct clist_row row)
-{
-    struct kernel *k = c->k;
-    if (o.kind == KREF_OBJECT && !object_exists(k, o)) {
-        /* Retired while the parent was sealed: the child will be told. */
-        struct strings action = { 1, &(struct span){ NULL, 0 } };
-        action.items[0] = gc_action_text(k, c->r->child, GC_RETIRE_IMPORT, o);
-        gc_add_actions(k, &action);
-    } else {
-        ref_inc(k, o, row.reachable ? REF_NORMAL : REF_RECOGNIZABLE);
-    }
-    clist_put(k, c->r->child, o, row);
-}
-
-static void clone_clist(struct clone *c)
-{
-    struct kernel *k = c->k;
-    struct clist_walk w = { 0 };
-    while (clist_next(k, c->r->parent, "", &w)) {
-        struct clist_row row;
-        bool found = clist_row(k, c->r->parent, w.r, &row);
-        INVARIANT(found && w.r.kind != KREF_PROMISE);
-        stats_inc(&k->stats, STAT_CLIST_ENTRIES);
-        if (w.r.kind == KREF_OBJECT && row.vref.p[1] == '+') {
-            clone_export(c, w.r, row);
-        } else {
-            clone_import(c, w.r, row);
-        }
-    }
-}
-
-static void record_origin(struct kernel *k, const struct request *r, const struct snapshot_info *s)
-{
-    struct transcript_bounds t;
-    bool found = transcript_bounds(k->store, span_of_vat(k, r->parent), &t);
-    INVARIANT(found);
-    kv_set(k->store, key_vat(k, r->child, "forkedFrom"),
-           arena_printf(kernel_arena(k),
-                        "{\"vatID\":\"%s\",\"incarnation\":%llu,\"position\":%llu,\"snapshotID\":\"%s\"}",
-                        vat_id_text(r->parent).s, (unsigned long long)t.incarnation,
-                        (unsigned long long)t.end, s->hash));
-}
-
-static void clone_machine(struct kernel *k, const struct request *r)
-{
-    struct span parent = span_of_vat(k, r->parent), child = span_of_vat(k, r->child);
-    struct snapshot_info s;
-    bool found = snapshot_info(k->store, parent, &s);
-    INVARIANT(found);
-    record_origin(k, r, &s);
-    transcript_init(k->store, child);
-    transcript_add(k->store, child,
-                   arena_printf(kernel_arena(k),
-                                "{\"d\":[\"load-snapshot\",{\"snapshotID\":\"%s\"}],\"sc\":[],"
-                                "\"r\":{\"status\":\"ok\"}}", s.hash));
-    snapshot_share(k->store);
-    snapshot_clone(k->store, parent, child);
-}
-
-/* In the canonical order of writes (fork.md section 3). */
-static void clone_rows(struct clone *c)
-{
-    struct kernel *k = c->k;
-    vat_add_dynamic(k, c->r->child);
-    clone_options(k, c->r);
-    clone_parameters(k, c->r);
-    clone_counters(k, c->r);
-    clone_vatstore(k, c->r);
-    kernel_step_label(k, "fork: vatstore cloned");
-    clone_clist(c);
-    kernel_step_label(k, "fork: c-list cloned");
-    clone_machine(k, c->r);
-    kernel_step_label(k, "fork: machine cloned");
-}
-
 /* -- the crank ------------------------------------------------------------------------------------------------ */
-
-static kref new_name(const struct clone *c, kref old)
-{
-    for (size_t i = 0; i < c->count; i++) {
-        if (kref_eq(c->renamed[i].old, old)) return c->renamed[i].new;
-    }
-    BUG("an oldref was checked but not cloned");
-}
 
 static void report_child(struct clone *c, struct crank_result *out)
 {
@@ -381,12 +224,12 @@ static void report_child(struct clone *c, struct crank_result *out)
     struct arena *a = kernel_arena(k);
     const struct pass **refs = ARENA_ARRAY(a, const struct pass *, c->r->count + 1);
     for (size_t i = 0; i < c->r->count; i++) {
-        refs[i] = pass_slot(a, span_of_kref(k, new_name(c, c->r->oldrefs[i])), SPAN_NONE);
+        refs[i] = pass_slot(a, span_of_kref(k, clone_of(c, c->r->oldrefs[i])), SPAN_NONE);
     }
-    if (c->r->options.host) { /* nobody else would hold them */
+    if (c->r->host) { /* nobody else would hold them */
         if (c->root.kind != KREF_INVALID) object_pin(k, c->root);
         kref *held = ARENA_ARRAY(a, kref, c->r->count + 1);
-        for (size_t i = 0; i < c->r->count; i++) held[i] = new_name(c, c->r->oldrefs[i]);
+        for (size_t i = 0; i < c->r->count; i++) held[i] = clone_of(c, c->r->oldrefs[i]);
         external_hold(k, held, c->r->count);
         return;
     }
@@ -398,11 +241,11 @@ static void report_child(struct clone *c, struct crank_result *out)
 
 int fork_crank(struct kernel *k, struct jval event, struct crank_result *out, struct err *e)
 {
-    struct request r = decode(k, event);
+    struct fork_event r = decode(k, event);
     struct span why;
     if (prepare(k, &r, &why, out, e) != 0) return -1;
     if (why.p != NULL) {
-        report_refusal(k, SPAN("newVatCallback"), r.child, r.options.host, why, out);
+        report_refusal(k, SPAN("newVatCallback"), r.child, r.host, why, out);
         return 0;
     }
     kernel_step_label(k, "fork: snapshot current");
@@ -428,7 +271,7 @@ static void seal(struct kernel *k, vat_id vat)
 
 int zygotify_crank(struct kernel *k, struct jval event, struct crank_result *out, struct err *e)
 {
-    struct request r = { 0 };
+    struct fork_event r = { 0 };
     struct span why, method = SPAN("zygoteCallback");
     bool host = json_type(json_get(event, "host")) == JSON_TRUE;
     bool ok = vat_id_parse(json_str(json_get(event, "vatID"), kernel_arena(k)), &r.parent);

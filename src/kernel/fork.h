@@ -28,16 +28,9 @@
 
 #include "kernel/crank.h"
 
-struct fork_options {
-    struct span name;       /* SPAN_NONE: the parent's is not inherited */
-    bool critical;
-    int64_t reap_interval;  /* REAP_DEFAULT: the parent's threshold */
-    bool host;              /* asked by the host: nobody in the swingset waits */
-};
-
-/* Allocate the child's ID and queue the event; counts each object in oldrefs. */
-vat_id fork_queue(struct kernel *k, vat_id parent, const kref *oldrefs, size_t count,
-                  const struct fork_options *o);
+/* Allocate the child's ID and queue the event; counts each object in refs.
+ *   host  asked by the host: nobody in the swingset waits for the child */
+vat_id fork_queue(struct kernel *k, const struct fork_request *r, bool host);
 void zygotify_queue(struct kernel *k, vat_id vat, bool host);
 
 /* The crank of each event.  Refusals are reported to the caller's promise. */

@@ -250,8 +250,10 @@ int kernel_fork(struct kernel *k, const struct fork_request *r, vat_id *child, s
                            vat_id_text(r->vat).s);
         }
     }
-    struct fork_options o = { .name = r->name, .reap_interval = REAP_DEFAULT, .host = true };
-    *child = fork_queue(k, r->vat, r->refs, r->ref_count, &o);
+    if (r->options.share || r->options.meter.p != NULL) {
+        return err_set(e, EXIT_POLICY, "forks that share promises or have a meter of their own are not built yet");
+    }
+    *child = fork_queue(k, r, true);
     return 0;
 }
 

@@ -258,11 +258,19 @@ int kernel_install_bundle(struct kernel *k, struct arena *keep, struct span json
  * `notify` false: nobody in the swingset asked, so vat-admin learns of the child but no
  * promise of its waits.
  * fails EXIT_NOT_FOUND no such vat; EXIT_POLICY refused, with the reason. */
+struct fork_options {
+    struct span name;       /* SPAN_NONE: none; the parent's is not inherited */
+    struct span meter;      /* a meter's ID, or SPAN_NONE: the parent's meter, if it has one */
+    bool critical;
+    bool share;             /* promises: 'share'; otherwise the parent must hold none */
+    int64_t reap_interval;  /* deliveries, REAP_NEVER, or REAP_DEFAULT: the parent's */
+};
+
 struct fork_request {
     vat_id vat;
-    struct span name;      /* of the child; may be absent */
+    struct fork_options options;
     size_t ref_count;
-    const kref *refs;      /* exports of the parent to be renamed in the child */
+    const kref *refs;       /* exports of the parent to be renamed in the child */
 };
 int kernel_fork(struct kernel *k, const struct fork_request *r, vat_id *child, struct err *e) MUST_CHECK;
 int kernel_zygotify(struct kernel *k, vat_id vat, struct err *e) MUST_CHECK;

@@ -288,7 +288,8 @@ TEST(messages_before_the_fork_are_in_the_past_later_ones_never_arrive)
     uint64_t cranks;
     vat_id c;
     kref root, child;
-    struct fork_request r = { .vat = lab_vat(&l, "P"), .name = SPAN("C") };
+    struct fork_request r = { .vat = lab_vat(&l, "P"),
+                              .options = { .name = SPAN("C"), .reap_interval = REAP_DEFAULT } };
     assert_int_equal(kernel_find(l.kernel, span_of(vat_id_text(r.vat).s), &root, &e), 0);
     queue_add(&l, root, 10);
     assert_int_equal(kernel_fork(l.kernel, &r, &c, &e), 0);

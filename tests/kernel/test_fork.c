@@ -396,7 +396,8 @@ TEST(the_host_cannot_fork_by_what_was_dropped)
     poke(w, w->boot, "drop %s", name_for(w, w->boot, known));
     forked(&f, 0, NULL);
     struct buf before = picture(w, f.p);
-    struct fork_request r = { .vat = f.p, .ref_count = 1, .refs = &known };
+    struct fork_request r = { .vat = f.p, .ref_count = 1, .refs = &known,
+                              .options.reap_interval = REAP_DEFAULT };
     int failed = kernel_fork(w->kernel, &r, &c, &e);
     if (failed == 0) {
         world_run(w);
@@ -426,7 +427,7 @@ TEST(vats_that_cannot_be_forked)
     terminate(w, f.p);
     expect_refused(w, f.p, 0, NULL, "vat terminated");
     expect_refused(w, (vat_id){ 99 }, 0, NULL, "vat terminated");
-    struct fork_request r = { .vat = f.p };
+    struct fork_request r = { .vat = f.p, .options.reap_interval = REAP_DEFAULT };
     assert_int_equal(kernel_fork(w->kernel, &r, &c, &e), -1);
     assert_int_equal(e.exit, EXIT_NOT_FOUND);
     r.vat = f.a;
@@ -491,7 +492,8 @@ TEST(forking_a_pristine_parent_writes_nothing_to_it_and_starts_nothing)
     struct buf before = picture(w, f.p);
     unsigned starts = w->scripted.starts;
     struct snapshot_info p, c;
-    struct fork_request r = { .vat = f.p, .name = SPAN("kid") };
+    struct fork_request r = { .vat = f.p,
+                              .options = { .name = SPAN("kid"), .reap_interval = REAP_DEFAULT } };
     vat_id kids[3];
     for (int i = 0; i < 3; i++) {
         struct err e;
@@ -659,7 +661,7 @@ TEST(a_child_the_host_made_keeps_its_root_until_it_ends)
     struct family f;
     open_family(&f);
     struct world *w = &f.w;
-    struct fork_request r = { .vat = f.p };
+    struct fork_request r = { .vat = f.p, .options.reap_interval = REAP_DEFAULT };
     struct err e;
     vat_id c;
     assert_int_equal(kernel_fork(w->kernel, &r, &c, &e), 0);

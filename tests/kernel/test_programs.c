@@ -168,7 +168,8 @@ static void do_fork(struct run *r, char *words[], size_t count)
 {
     kref refs[WORDS_MAX];
     struct err e;
-    struct fork_request q = { .vat = vat_called(r, words[1]), .refs = refs };
+    struct fork_request q = { .vat = vat_called(r, words[1]), .refs = refs,
+                              .options.reap_interval = REAP_DEFAULT };
     for (size_t i = 3; i < count; i++) {
         refs[q.ref_count] = meant(&r->w, q.vat, words[i]);
         if (refs[q.ref_count].kind != KREF_INVALID) q.ref_count++;

@@ -236,7 +236,8 @@ static bool fork_vat(const struct raw_call *c)
         /* What is no reference at all stays KREF_INVALID, and is refused in the crank. */
         if (refs->items[i]->style == PASS_REMOTABLE) kref_parse(refs->items[i]->text, &krefs[i]);
     }
-    vat_id child = fork_queue(k, parent, krefs, refs->count, &options);
+    struct fork_request r = { parent, options, refs->count, krefs };
+    vat_id child = fork_queue(k, &r, false);
     return raw_answer(c, pass_string(kernel_arena(k), span_of_vat(k, child)));
 }
 

@@ -1,0 +1,155 @@
+#include "kernel/fork_clone.h"
+
+#include "kernel/clist.h"
+#include "kernel/gc.h"
+#include "kernel/object.h"
+#include "kernel/vats.h"
+#include "store/snapshot.h"
+#include "store/transcript.h"
+
+static void clone_options(struct kernel *k, const struct fork_event *r)
+{
+    struct vat_options o = vat_options(k, r->parent);
+    o.name = r->options.name;
+    o.critical = r->options.critical;
+    kv_set(k->store, key_vat(k, r->child, "source"), state_need(k, key_vat(k, r->parent, "source")));
+    kv_set(k->store, key_vat(k, r->child, "options"), vat_options_text(k, &o));
+    if (r->options.reap_interval != REAP_DEFAULT) {
+        vat_set_reap_interval(k, r->child, r->options.reap_interval);
+    }
+}
+
+static void clone_parameters(struct kernel *k, const struct fork_event *r)
+{
+    struct span key = key_vat(k, r->parent, "vatParameters");
+    struct capdata parameters;
+    if (!state_has(k, key)) return;
+    bool ok = capdata_decode(kernel_arena(k), state_json(k, key), &parameters);
+    INVARIANT(ok);
+    vat_set_parameters(k, r->child, &parameters);
+}
+
+static void clone_counters(struct kernel *k, const struct fork_event *r)
+{
+    /* The dirt too: where the snapshot was current already, the parent has had deliveries
+     * since its last bringOutYourDead, and the child must come to its next as soon. */
+    static const char *const fields[] = { "reapDirt", "o.nextID", "p.nextID", "d.nextID" };
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        kv_set(k->store, key_vat(k, r->child, fields[i]),
+               state_need(k, key_vat(k, r->parent, fields[i])));
+    }
+}
+
+static void clone_vatstore(struct kernel *k, const struct fork_event *r)
+{
+    struct span prefix = key_vat(k, r->parent, "vs."), key = prefix;
+    while (state_next_key(k, prefix, &key)) {
+        kv_set(k->store, key_vat_in(k, r->child, "vs.", span_from(key, prefix.n)),
+               state_need(k, key));
+    }
+}
+
+static void remember(struct clone *c, kref old, kref new)
+{
+    if (c->count == c->room) {
+        size_t room = c->room == 0 ? 16 : c->room * 2;
+        struct renamed *grown = ARENA_ARRAY(kernel_arena(c->k), struct renamed, room);
+        if (c->count > 0) memcpy(grown, c->renamed, c->count * sizeof *grown);
+        c->renamed = grown;
+        c->room = room;
+    }
+    c->renamed[c->count++] = (struct renamed){ old, new };
+}
+
+/* A fresh object that only the child's c-list knows.  Whoever is handed it counts it in
+ * the same crank; the rest are garbage, and the child is told so before anything else. */
+static void clone_export(struct clone *c, kref old, struct clist_row row)
+{
+    kref new = object_add(c->k, c->r->child);
+    clist_put(c->k, c->r->child, new, row);
+    kref_set_add(&c->k->maybe_free, new);
+    remember(c, old, new);
+    if (row.reachable && span_is(row.vref, "o+0")) c->root = new;
+}
+
+static void clone_import(struct clone *c, kref o, struct clist_row row)
+{
+    struct kernel *k = c->k;
+    if (o.kind == KREF_OBJECT && !object_exists(k, o)) {
+        /* Retired while the parent was sealed: the child will be told. */
+        struct strings action = { 1, &(struct span){ NULL, 0 } };
+        action.items[0] = gc_action_text(k, c->r->child, GC_RETIRE_IMPORT, o);
+        gc_add_actions(k, &action);
+    } else {
+        ref_inc(k, o, row.reachable ? REF_NORMAL : REF_RECOGNIZABLE);
+    }
+    clist_put(k, c->r->child, o, row);
+}
+
+static void clone_clist(struct clone *c)
+{
+    struct kernel *k = c->k;
+    struct clist_walk w = { 0 };
+    while (clist_next(k, c->r->parent, "", &w)) {
+        struct clist_row row;
+        bool found = clist_row(k, c->r->parent, w.r, &row);
+        INVARIANT(found && w.r.kind != KREF_PROMISE);
+        stats_inc(&k->stats, STAT_CLIST_ENTRIES);
+        if (w.r.kind == KREF_OBJECT && row.vref.p[1] == '+') {
+            clone_export(c, w.r, row);
+        } else {
+            clone_import(c, w.r, row);
+        }
+    }
+}
+
+static void record_origin(struct kernel *k, const struct fork_event *r, const struct snapshot_info *s)
+{
+    struct transcript_bounds t;
+    bool found = transcript_bounds(k->store, span_of_vat(k, r->parent), &t);
+    INVARIANT(found);
+    kv_set(k->store, key_vat(k, r->child, "forkedFrom"),
+           arena_printf(kernel_arena(k),
+                        "{\"vatID\":\"%s\",\"incarnation\":%llu,\"position\":%llu,\"snapshotID\":\"%s\"}",
+                        vat_id_text(r->parent).s, (unsigned long long)t.incarnation,
+                        (unsigned long long)t.end, s->hash));
+}
+
+static void clone_machine(struct kernel *k, const struct fork_event *r)
+{
+    struct span parent = span_of_vat(k, r->parent), child = span_of_vat(k, r->child);
+    struct snapshot_info s;
+    bool found = snapshot_info(k->store, parent, &s);
+    INVARIANT(found);
+    record_origin(k, r, &s);
+    transcript_init(k->store, child);
+    transcript_add(k->store, child,
+                   arena_printf(kernel_arena(k),
+                                "{\"d\":[\"load-snapshot\",{\"snapshotID\":\"%s\"}],\"sc\":[],"
+                                "\"r\":{\"status\":\"ok\"}}", s.hash));
+    snapshot_share(k->store);
+    snapshot_clone(k->store, parent, child);
+}
+
+void clone_rows(struct clone *c)
+{
+    struct kernel *k = c->k;
+    vat_add_dynamic(k, c->r->child);
+    clone_options(k, c->r);
+    clone_parameters(k, c->r);
+    clone_counters(k, c->r);
+    clone_vatstore(k, c->r);
+    kernel_step_label(k, "fork: vatstore cloned");
+    clone_clist(c);
+    kernel_step_label(k, "fork: c-list cloned");
+    clone_machine(k, c->r);
+    kernel_step_label(k, "fork: machine cloned");
+}
+
+kref clone_of(const struct clone *c, kref old)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (kref_eq(c->renamed[i].old, old)) return c->renamed[i].new;
+    }
+    BUG("an oldref was checked but not cloned");
+}

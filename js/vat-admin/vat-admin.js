@@ -267,7 +267,9 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
             out.reapInterval = reapInterval;
         }
         if (promises !== undefined) {
-            promises === 'strict' || Fail`not supported yet: promises ${q(promises)}`;
+            promises === 'strict' ||
+                promises === 'share' ||
+                Fail`fork: promises must be "strict" or "share", not ${q(promises)}`;
             out.promises = promises;
         }
         return harden(out);

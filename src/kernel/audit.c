@@ -236,6 +236,20 @@ static void see_upgrade_events(struct audit *a)
 
 /* -- promises, pins, the host -------------------------------------------------------------------------- */
 
+/* A vat's row of a promise outlives its subscription, unless the vat dies. */
+static void see_subscribers(struct audit *a, kref p)
+{
+    struct strings subscribers = promise_subscribers(a->k, p);
+    for (size_t i = 0; i < subscribers.count; i++) {
+        vat_id vat;
+        if (!vat_id_parse(subscribers.items[i], &vat)) {
+            breach(a, "%s is listened to by %.*s, which is no vat", kref_text(p).s, SPAN_ARG(subscribers.items[i]));
+        } else if (vat_is_alive(a->k, vat) && !clist_has(a->k, vat, p)) {
+            breach(a, "%s is listened to by %s, which does not know it", kref_text(p).s, vat_id_text(vat).s);
+        }
+    }
+}
+
 static void see_promise(struct audit *a, kref p)
 {
     struct kernel *k = a->k;
@@ -246,6 +260,7 @@ static void see_promise(struct audit *a, kref p)
         hold_all(a, &data);
         return;
     }
+    see_subscribers(a, p);
     struct span waiting;
     uint64_t n = 0;
     while (promise_queued(k, p, n, &waiting)) n++;

@@ -90,7 +90,8 @@ static struct fork_event decode(struct kernel *k, struct jval event)
 
 /* -- refusing ---------------------------------------------------------------------------------- */
 
-/* A zygote must be promise-free: each of its children would hold half of a conversation. */
+/* Unless the forker asks to share them, promises forbid a fork: each child would hold half
+ * of a conversation. */
 static struct span not_quiescent(struct kernel *k, vat_id vat)
 {
     struct clist_walk w = { 0 };
@@ -114,15 +115,15 @@ static struct span not_quiescent(struct kernel *k, vat_id vat)
                         total, total == 1 ? "" : "s", decided, subscribed, other);
 }
 
-struct span fork_refusal(struct kernel *k, vat_id vat)
+struct span fork_refusal(struct kernel *k, vat_id vat, bool share)
 {
     if (!vat_is_alive(k, vat)) return SPAN("vat terminated");
     struct vat_options o = vat_options(k, vat);
-    if (!vat_is_dynamic(k, vat) || o.enable_setup || o.enable_pipelining || o.enable_disavow ||
-        !o.use_transcript) {
+    if (!vat_is_dynamic(k, vat) || o.local || o.enable_setup || o.enable_pipelining ||
+        o.enable_disavow || !o.use_transcript) {
         return SPAN("vat type cannot be forked");
     }
-    return not_quiescent(k, vat);
+    return share ? SPAN_NONE : not_quiescent(k, vat);
 }
 
 static bool is_export(struct kernel *k, vat_id vat, kref o)
@@ -135,7 +136,7 @@ static bool is_export(struct kernel *k, vat_id vat, kref o)
 
 static struct span refusal(struct kernel *k, const struct fork_event *r)
 {
-    struct span why = fork_refusal(k, r->parent);
+    struct span why = fork_refusal(k, r->parent, r->options.share);
     for (size_t i = 0; why.p == NULL && i < r->count; i++) {
         if (!is_export(k, r->parent, r->oldrefs[i])) {
             why = arena_printf(kernel_arena(k), "oldrefs[%zu] is not an export of this vat", i);

@@ -13,7 +13,14 @@
  *   exports        fresh krefs that the child owns, same vref and flag; those asked for in
  *                  oldrefs, and the root, get a reference in the callback; garbage
  *                  collection tells the child of the others
- *   promises       none: a parent that has any is refused (strict mode)
+ *   promises       strict mode, the default: none, a parent that has any is refused.  Shared:
+ *     it decides   a fresh promise that the child decides, same vref; the child listens to
+ *                  it if the parent listens to its own; nothing waits on it, for messages
+ *                  are never doubled
+ *     it awaits    the same promise and vref; the child listens if the parent does, so both
+ *                  learn the same (results of what the parent sent are such promises)
+ *     settled, and the parent not yet told
+ *                  the same, and the child is told after the parent
  *   device nodes   the same
  *
  * A sealed vat (zygote) never runs again: messages to it are rejected, garbage collection
@@ -22,7 +29,9 @@
  * Invariants:
  *   F1  a child exists whole, or not at all.
  *   F2  no authority: what a child can reach, its parent could, or the forker passed it.
+ *       (Whoever shares promises lets the child have what the parent was going to be told.)
  *   F3  forking a vat whose snapshot is current writes nothing to the parent.
+ *   F4  a promise that the parent decides is not in the child's c-list, nor the other way.
  */
 #pragma once
 
@@ -37,8 +46,9 @@ void zygotify_queue(struct kernel *k, vat_id vat, bool host);
 int fork_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e);
 int zygotify_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e);
 
-/* Why `vat` cannot be forked (or sealed), or SPAN_NONE.  Changes nothing. */
-struct span fork_refusal(struct kernel *k, vat_id vat);
+/* Why `vat` cannot be forked (or sealed, which shares nothing), or SPAN_NONE.  Changes
+ * nothing. */
+struct span fork_refusal(struct kernel *k, vat_id vat, bool share);
 
 /* The parent of a fork, as recorded at the fork. */
 struct fork_origin {

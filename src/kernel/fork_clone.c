@@ -3,6 +3,7 @@
 #include "kernel/clist.h"
 #include "kernel/gc.h"
 #include "kernel/object.h"
+#include "kernel/promise.h"
 #include "kernel/vats.h"
 #include "store/snapshot.h"
 #include "store/transcript.h"
@@ -86,6 +87,75 @@ static void clone_import(struct clone *c, kref o, struct clist_row row)
     clist_put(k, c->r->child, o, row);
 }
 
+/* -- promises, if they are shared -------------------------------------------------------------- */
+
+/* Is the parent the one to settle it? */
+static bool parent_decides(const struct clone *c, kref p)
+{
+    vat_id decider;
+    return promise_state(c->k, p) == PROMISE_UNRESOLVED && promise_decider(c->k, p, &decider) &&
+           vat_id_eq(decider, c->r->parent);
+}
+
+/* The parent's own gets a twin, for no promise has two deciders.  Whoever waits for the
+ * parent's goes on waiting for that one, and so do the messages in its queue. */
+static void clone_promise(struct clone *c, kref old, struct clist_row row)
+{
+    struct kernel *k = c->k;
+    kref p = parent_decides(c, old) ? promise_new_for(k, c->r->child) : old;
+    ref_inc(k, p, REF_NORMAL);
+    clist_put(k, c->r->child, p, row);
+    if (promise_state(k, old) != PROMISE_UNRESOLVED) {
+        c->settled = true;
+        return;
+    }
+    struct strings subscribers = promise_subscribers(k, old);
+    if (strings_have(&subscribers, span_of_vat(k, c->r->parent))) kref_set_add(&c->awaited, p);
+}
+
+/* Does the event tell `vat` how a promise was settled? */
+static bool is_notify_for(struct kernel *k, struct span event, vat_id vat, kref *promise)
+{
+    struct arena *a = kernel_arena(k);
+    struct jval v;
+    struct err e;
+    vat_id told;
+    /* Every event's text begins with its type. */
+    if (!span_starts(event, SPAN("{\"type\":\"notify\""))) return false;
+    int failed = json_parse(a, event, &v, &e);
+    INVARIANT(failed == 0);
+    bool ok = vat_id_parse(json_str(json_get(v, "vatID"), a), &told) &&
+              kref_parse(json_str(json_get(v, "kpid"), a), promise);
+    INVARIANT(ok);
+    return vat_id_eq(told, vat);
+}
+
+/* What the parent is about to be told the child is told too: behind it, in the same order. */
+static void clone_notifies(struct clone *c)
+{
+    static const enum queue queues[] = { QUEUE_RUN, QUEUE_ACCEPTANCE };
+    struct kernel *k = c->k;
+    for (size_t q = 0; q < sizeof queues / sizeof *queues; q++) {
+        uint64_t length = queue_length(k, queues[q]);
+        for (uint64_t i = 0; i < length; i++) {
+            kref p;
+            if (!is_notify_for(k, queue_peek(k, queues[q], i), c->r->parent, &p)) continue;
+            if (clist_has(k, c->r->child, p)) queue_notify(k, c->r->child, p);
+        }
+    }
+}
+
+static void clone_subscriptions(struct clone *c)
+{
+    for (size_t i = 0; i < c->awaited.count; i++) {
+        promise_subscribe(c->k, c->awaited.items[i], c->r->child);
+    }
+    kref_set_fini(&c->awaited);
+    if (c->settled) clone_notifies(c);
+}
+
+/* -- the c-list ------------------------------------------------------------------------------- */
+
 static void clone_clist(struct clone *c)
 {
     struct kernel *k = c->k;
@@ -93,9 +163,11 @@ static void clone_clist(struct clone *c)
     while (clist_next(k, c->r->parent, "", &w)) {
         struct clist_row row;
         bool found = clist_row(k, c->r->parent, w.r, &row);
-        INVARIANT(found && w.r.kind != KREF_PROMISE);
+        INVARIANT(found && (w.r.kind != KREF_PROMISE || c->r->options.share));
         stats_inc(&k->stats, STAT_CLIST_ENTRIES);
-        if (w.r.kind == KREF_OBJECT && row.vref.p[1] == '+') {
+        if (w.r.kind == KREF_PROMISE) {
+            clone_promise(c, w.r, row);
+        } else if (w.r.kind == KREF_OBJECT && row.vref.p[1] == '+') {
             clone_export(c, w.r, row);
         } else {
             clone_import(c, w.r, row);
@@ -141,6 +213,7 @@ void clone_rows(struct clone *c)
     clone_vatstore(k, c->r);
     kernel_step_label(k, "fork: vatstore cloned");
     clone_clist(c);
+    clone_subscriptions(c);
     kernel_step_label(k, "fork: c-list cloned");
     clone_machine(k, c->r);
     kernel_step_label(k, "fork: machine cloned");

@@ -27,6 +27,8 @@ struct clone {
     struct renamed *renamed;
     size_t count, room;
     kref root; /* the child's; KREF_INVALID if the parent's was dropped */
+    struct kref_set awaited; /* promises that the child listens to; freed by clone_rows */
+    bool settled;            /* there are settled promises in its c-list */
 };
 
 /* Write the child's rows, in the canonical order (fork.md section 3). */

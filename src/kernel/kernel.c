@@ -226,7 +226,7 @@ int kernel_install_bundle(struct kernel *k, struct arena *keep, struct span json
 
 /* -- forks from the host ------------------------------------------------------------------------------ */
 
-static int refuse(struct kernel *k, vat_id vat, struct err *e)
+static int refuse(struct kernel *k, vat_id vat, bool share, struct err *e)
 {
     if (!vat_is_alive(k, vat)) {
         return err_set(e, EXIT_NOT_FOUND, "there is no living vat %s", vat_id_text(vat).s);
@@ -234,14 +234,14 @@ static int refuse(struct kernel *k, vat_id vat, struct err *e)
     if (!k->zygotes) {
         return err_set(e, EXIT_POLICY, "this store was made with \"zygotes\": false; its vats cannot be forked");
     }
-    struct span why = fork_refusal(k, vat);
+    struct span why = fork_refusal(k, vat, share);
     if (why.p == NULL) return 0;
     return err_set(e, EXIT_POLICY, "%s: %.*s", vat_id_text(vat).s, SPAN_ARG(why));
 }
 
 int kernel_fork(struct kernel *k, const struct fork_request *r, vat_id *child, struct err *e)
 {
-    if (refuse(k, r->vat, e) != 0) return -1;
+    if (refuse(k, r->vat, r->options.share, e) != 0) return -1;
     for (size_t i = 0; i < r->ref_count; i++) {
         vat_id owner;
         if (r->refs[i].kind != KREF_OBJECT || !object_owner(k, r->refs[i], &owner) ||
@@ -250,8 +250,8 @@ int kernel_fork(struct kernel *k, const struct fork_request *r, vat_id *child, s
                            vat_id_text(r->vat).s);
         }
     }
-    if (r->options.share || r->options.meter.p != NULL) {
-        return err_set(e, EXIT_POLICY, "forks that share promises or have a meter of their own are not built yet");
+    if (r->options.meter.p != NULL) {
+        return err_set(e, EXIT_POLICY, "forks that have a meter of their own are not built yet");
     }
     *child = fork_queue(k, r, true);
     return 0;
@@ -259,7 +259,7 @@ int kernel_fork(struct kernel *k, const struct fork_request *r, vat_id *child, s
 
 int kernel_zygotify(struct kernel *k, vat_id vat, struct err *e)
 {
-    if (refuse(k, vat, e) != 0) return -1;
+    if (refuse(k, vat, false, e) != 0) return -1;
     if (vat_is_sealed(k, vat)) {
         return err_set(e, EXIT_POLICY, "%s is a zygote already", vat_id_text(vat).s);
     }

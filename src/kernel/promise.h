@@ -11,6 +11,7 @@
  *   P2  a settled promise has no queue: its messages went back to the acceptance queue.
  *   P3  refCount = c-list entries (imports and exports) + queue entries, promise data,
  *       vatParameters and the host that name it.
+ *   P4  whoever decides or listens to an unresolved one, and lives, has a row of it.
  */
 #pragma once
 

@@ -141,7 +141,10 @@ const tests = {
         const long = 'n'.repeat(200);
         await rejects(fork([], { name: long }), `fork: oversized vat name "${long}"`);
         await rejects(fork([], { name: 7 }), 'fork: name must be a string');
-        await rejects(fork([], { promises: 'share' }), 'not supported yet: promises "share"');
+        await rejects(
+            fork([], { promises: 'halve' }),
+            'fork: promises must be "strict" or "share", not "halve"',
+        );
         await rejects(fork([], { critical: far }), 'invalid criticalVatKey');
         await rejects(fork([], { meter: far }), 'fork: meter is not a meter of this service');
         await rejects(fork([], { reapInterval: -1 }), 'invalid reapInterval value');
@@ -154,7 +157,7 @@ const tests = {
         const meter = await E(service).createMeter(100n, 10n);
         void E(adminNode).fork(
             [],
-            harden({ critical, meter, promises: 'strict', reapInterval: 'never' }),
+            harden({ critical, meter, promises: 'share', reapInterval: 'never' }),
         );
         await null;
         await null;
@@ -162,7 +165,7 @@ const tests = {
             meterID: 'm1',
             critical: true,
             reapInterval: 'never',
-            promises: 'strict',
+            promises: 'share',
         });
     },
 

@@ -2,88 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "world.h"
-
-/* A dynamic vat p, known to a, b and boot; it knows a's and b's roots. */
-struct family {
-    struct world w;
-    vat_id a, b, p;
-    char p_in_boot[16], a_in_p[16], b_in_p[16];
-};
-
-static void open_with(struct family *f, struct world_setup s, const char *options)
-{
-    s.vats[0] = "a";
-    s.vats[1] = "b";
-    world_open(&f->w, &s);
-    struct world *w = &f->w;
-    f->a = vat_named(w, "a");
-    f->b = vat_named(w, "b");
-    f->p = create(w, "auto", options);
-    introduce(w, w->boot, f->p);
-    introduce(w, f->a, f->p);
-    introduce(w, f->b, f->p);
-    introduce(w, f->p, f->a);
-    introduce(w, f->p, f->b);
-    strcpy(f->p_in_boot, name_for(w, w->boot, root_of(w, f->p)));
-    strcpy(f->a_in_p, name_for(w, f->p, root_of(w, f->a)));
-    strcpy(f->b_in_p, name_for(w, f->p, root_of(w, f->b)));
-    assert_string_not_equal(f->p_in_boot, "o-999");
-}
-
-static void open_family(struct family *f)
-{
-    open_with(f, (struct world_setup){ 0 }, "");
-}
-
-/* p exports `vref` to boot; its kref. */
-static kref exported(struct family *f, const char *name)
-{
-    struct world *w = &f->w;
-    introduce(w, f->p, w->boot);
-    poke(w, f->p, "send %s %s", name_for(w, f->p, root_of(w, w->boot)), name);
-    return meant(w, f->p, name);
-}
-
-static vat_id forked(struct family *f, size_t count, const kref *refs)
-{
-    vat_id c = device_fork(&f->w, f->p, count, refs, "");
-    world_run(&f->w);
-    return c;
-}
-
-static bool starts_with(struct world *w, vat_id vat, int at, const char *text)
-{
-    const char *d = delivery_at(w, vat, at);
-    return strncmp(d, text, strlen(text)) == 0;
-}
-
-/* What the parent is in the store: its keys, transcript, snapshot. */
-static struct buf picture(struct world *w, vat_id vat)
-{
-    struct buf b = { 0 };
-    struct transcript_bounds t;
-    struct snapshot_info s;
-    char prefix[16];
-    snprintf(prefix, sizeof prefix, "v%u.", vat.n);
-    world_dump_keys(w, prefix, &b);
-    if (transcript_bounds(w->store, span_of_vat(w->kernel, vat), &t)) {
-        buf_printf(&b, "%llu %llu %s\n", (unsigned long long)t.start, (unsigned long long)t.end, t.hash);
-    }
-    if (snapshot_info(w->store, span_of_vat(w->kernel, vat), &s)) {
-        buf_printf(&b, "%llu %s\n", (unsigned long long)s.position, s.hash);
-    }
-    return b;
-}
-
-static bool same_picture(struct buf *a, struct buf b)
-{
-    bool same = span_eq(buf_span(a), buf_span(&b));
-    if (!same) print_error("was\n%.*s\nis\n%.*s\n", SPAN_ARG(buf_span(a)), SPAN_ARG(buf_span(&b)));
-    buf_fini(a);
-    buf_fini(&b);
-    return same;
-}
+#include "family.h"
 
 /* -- what the child has ------------------------------------------------------------------------ */
 
@@ -300,31 +219,6 @@ TEST(a_root_that_is_only_recognized_is_no_root_for_the_child)
 }
 
 /* -- refusals ---------------------------------------------------------------------------------------- */
-
-/* A refused fork: told why, no child, nothing changed but for the answer. */
-static void expect_refused(struct world *w, vat_id parent, size_t count, const kref *refs, const char *why)
-{
-    char child_key[16];
-    bool was_alive = alive(w, parent);
-    struct buf before = picture(w, parent);
-    unsigned answers = told(w, w->admin, why);
-    vat_id c = device_fork(w, parent, count, refs, "");
-    world_run(w);
-    if (told(w, w->admin, why) != answers + 1) {
-        fail_msg("expected %s, got %s", why, delivery_at(w, w->admin, -1));
-    }
-    snprintf(child_key, sizeof child_key, "[\\\"v%u\\\"", c.n);
-    assert_int_equal(told(w, w->admin, child_key), 1);
-    assert_false(alive(w, c));
-    struct buf left = { 0 };
-    snprintf(child_key, sizeof child_key, "v%u.", c.n);
-    world_dump_keys(w, child_key, &left);
-    assert_int_equal(left.n, 0);
-    buf_fini(&left);
-    assert_int_equal(alive(w, parent), was_alive);
-    assert_true(same_picture(&before, picture(w, parent)));
-    assert_int_equal(world_litter(w), 0);
-}
 
 TEST(a_vat_with_promises_is_not_quiescent_and_says_how_many)
 {

@@ -211,6 +211,13 @@ static bool reap_interval_of(const struct pass *v, int64_t *out)
     return (double)*out == v->number;
 }
 
+static bool share_of(const struct pass *v, bool *out)
+{
+    *out = v != NULL && v->style == PASS_STRING && span_is(v->text, "share");
+    return *out || v == NULL || v->style == PASS_UNDEFINED ||
+           (v->style == PASS_STRING && span_is(v->text, "strict"));
+}
+
 static bool fork_options_of(const struct pass *v, struct fork_options *out)
 {
     *out = (struct fork_options){ .reap_interval = REAP_DEFAULT };
@@ -219,7 +226,8 @@ static bool fork_options_of(const struct pass *v, struct fork_options *out)
                       *reap = pass_get(v, "reapInterval");
     if (name != NULL && name->style == PASS_STRING) out->name = name->text;
     out->critical = critical != NULL && critical->style == PASS_BOOL && critical->boolean;
-    return reap_interval_of(reap, &out->reap_interval) && pass_get(v, "meterID") == NULL;
+    return reap_interval_of(reap, &out->reap_interval) && share_of(pass_get(v, "promises"), &out->share) &&
+           pass_get(v, "meterID") == NULL;
 }
 
 static bool fork_vat(const struct raw_call *c)

@@ -2,6 +2,7 @@
 
 #include <stdalign.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -127,14 +128,31 @@ struct span arena_copy(struct arena *a, struct span s)
     return (struct span){ p, s.n };
 }
 
+struct span arena_u64(struct arena *a, uint64_t n)
+{
+    char digits[20], *end = digits + sizeof digits, *p = end;
+    do {
+        *--p = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    return arena_copy(a, (struct span){ p, (size_t)(end - p) });
+}
+
 struct span arena_printf(struct arena *a, const char *fmt, ...)
 {
-    struct buf text = { 0 };
-    va_list ap;
+    char here[128]; /* most are keys: no buffer is made for them */
+    va_list ap, again;
     va_start(ap, fmt);
-    buf_vprintf(&text, fmt, ap);
+    va_copy(again, ap);
+    int n = vsnprintf(here, sizeof here, fmt, ap);
     va_end(ap);
-    struct span s = arena_copy(a, buf_span(&text));
-    buf_fini(&text);
-    return s;
+    INVARIANT(n >= 0);
+    char *text = arena_alloc(a, (size_t)n + 1);
+    if ((size_t)n < sizeof here) {
+        memcpy(text, here, (size_t)n + 1);
+    } else {
+        vsnprintf(text, (size_t)n + 1, fmt, again);
+    }
+    va_end(again);
+    return (struct span){ text, (size_t)n };
 }

@@ -25,5 +25,7 @@ void *arena_alloc(struct arena *a, size_t n);
 
 /* A copy that lives as long as the arena (NUL terminated behind its end). */
 struct span arena_copy(struct arena *a, struct span s);
+/* A number in decimal. */
+struct span arena_u64(struct arena *a, uint64_t n);
 struct span arena_printf(struct arena *a, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -11,6 +11,9 @@ enum want {
     WANT_END
 };
 
+/* Room for so many tokens is made at once: texts of a few values are parsed most. */
+enum { LIKELY_MAX = 128 };
+
 struct parser {
     struct span text;
     size_t at;
@@ -335,6 +338,8 @@ static int say_where(const struct parser *ps, struct err *e)
 int json_parse(struct arena *a, struct span text, struct jval *out, struct err *e)
 {
     struct parser ps = { .text = text };
+    size_t likely = text.n / 16 < LIKELY_MAX ? text.n / 16 + 8 : LIKELY_MAX;
+    buf_room(&ps.toks, likely * sizeof(struct json_tok));
     int rc = parse(&ps);
     if (rc < 0) {
         rc = say_where(&ps, e);

@@ -135,8 +135,8 @@ void promise_requeue(struct kernel *k, kref p)
 {
     INVARIANT(promise_state(k, p) == PROMISE_UNRESOLVED);
     struct span message;
-    uint64_t n = 0;
-    for (; kv_get(k->store, queue_item_key(k, p, n), &message); n++) {
+    uint64_t n = 0, count = state_need_u64(k, key_kref(k, p, "queue.nextID"));
+    for (; n < count && kv_get(k->store, queue_item_key(k, p, n), &message); n++) {
         struct buf b = { 0 };
         buf_printf(&b, "{\"type\":\"send\",\"target\":\"%s\",\"msg\":", kref_text(p).s);
         buf_put(&b, message);
@@ -145,7 +145,7 @@ void promise_requeue(struct kernel *k, kref p)
         buf_fini(&b);
     }
     stats_dec(&k->stats, STAT_PROMISE_QUEUES_LENGTH, (int64_t)n);
-    delete_queue(k, p);
+    if (count > 0) delete_queue(k, p);
     kv_set(k->store, key_kref(k, p, "queue.nextID"), SPAN("0"));
 }
 

@@ -93,8 +93,10 @@ void vat_add_dirt(struct kernel *k, vat_id vat, uint64_t computrons, uint64_t gc
 {
     double more[DIRT_KINDS] = { 1, (double)computrons, (double)gc_krefs };
     struct dirt d = dirt_of(k, vat);
-    struct jval usual = state_json(k, default_key);
-    struct jval own = json_get(state_json(k, key_vat(k, vat, "options")), "reapDirtThreshold");
+    struct jval usual = state_json(k, default_key), own;
+    struct err e;
+    int failed = json_parse(kernel_arena(k), vat_reap_threshold(k, vat), &own, &e);
+    INVARIANT(failed == 0);
     bool reap = false;
     for (size_t i = 0; i < DIRT_KINDS; i++) {
         double limit;

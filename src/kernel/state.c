@@ -155,7 +155,7 @@ uint64_t state_need_u64(struct kernel *k, struct span key)
 
 void state_set_u64(struct kernel *k, struct span key, uint64_t value)
 {
-    kv_set(k->store, key, arena_printf(kernel_arena(k), "%llu", (unsigned long long)value));
+    kv_set(k->store, key, arena_u64(kernel_arena(k), value));
 }
 
 uint64_t state_next(struct kernel *k, struct span key)

@@ -291,6 +291,16 @@ bool vat_pipelines(struct kernel *k, vat_id vat)
     return find_option(options, SPAN("\"enablePipelining\":true")) != NULL;
 }
 
+struct span vat_reap_threshold(struct kernel *k, vat_id vat)
+{
+    struct span options = state_need(k, key_vat(k, vat, "options"));
+    const char *at = find_option(options, SPAN("\"reapDirtThreshold\":"));
+    if (at == NULL) return SPAN("{}");
+    const char *end = memchr(at, '}', options.n - (size_t)(at - options.p));
+    INVARIANT(end != NULL); /* a flat record of numbers, "never" and true */
+    return (struct span){ at, (size_t)(end + 1 - at) };
+}
+
 struct span vat_meter(struct kernel *k, vat_id vat)
 {
     struct span options = state_need(k, key_vat(k, vat, "options"));

@@ -48,7 +48,8 @@ void vat_create_state(struct kernel *k, vat_id vat, struct span source, const st
 void vat_set_source(struct kernel *k, vat_id vat, struct span source, const struct vat_options *o);
 struct span vat_options_text(struct kernel *k, const struct vat_options *o);
 struct vat_options vat_options(struct kernel *k, vat_id vat);
-/* Two of them, which every delivery asks for, without taking the others apart. */
+/* Three of them, which every delivery asks for, without taking the others apart. */
+struct span vat_reap_threshold(struct kernel *k, vat_id vat); /* JSON text of the record */
 bool vat_pipelines(struct kernel *k, vat_id vat);
 struct span vat_meter(struct kernel *k, vat_id vat); /* SPAN_NONE: unmetered */
 struct span vat_bundle_id(struct kernel *k, vat_id vat); /* SPAN_NONE: it has the bundle itself */

@@ -351,8 +351,8 @@ static bool is_due(struct kernel *k, vat_id vat, uint64_t min)
     struct snapshot_info have;
     uint64_t entries = t.end - t.start;
     if (entries == 0) return false; /* a vat without a transcript */
-    if (!snapshot_info(k->store, span_of_vat(k, vat), &have) &&
-        entries >= state_need_u64(k, SPAN("kernel.snapshotInitial"))) {
+    if (entries >= state_need_u64(k, SPAN("kernel.snapshotInitial")) &&
+        !snapshot_info(k->store, span_of_vat(k, vat), &have)) {
         return true;
     }
     return entries >= (min > 0 ? min : state_need_u64(k, SPAN("kernel.snapshotInterval")));

@@ -119,7 +119,8 @@ struct span fork_refusal(struct kernel *k, vat_id vat, bool share)
 {
     if (!vat_is_alive(k, vat)) return SPAN("vat terminated");
     struct vat_options o = vat_options(k, vat);
-    if (!vat_is_dynamic(k, vat) || o.local || o.enable_setup || o.enable_pipelining ||
+    bool xs_worker = o.boot.count > 0; /* others have no heap snapshot */
+    if (!vat_is_dynamic(k, vat) || !xs_worker || o.enable_setup || o.enable_pipelining ||
         o.enable_disavow || !o.use_transcript) {
         return SPAN("vat type cannot be forked");
     }

@@ -227,6 +227,27 @@ TEST(a_settled_promise_of_which_the_parent_is_not_told_yet)
     end(&f);
 }
 
+/* One notify on the run queue, and one that the parent asks for in the fork's own delivery. */
+TEST(notifies_on_both_queues_are_told_in_the_parents_order)
+{
+    struct family f;
+    open_family(&f);
+    struct world *w = &f.w;
+    char settled[16], awaited[16];
+    poke(w, f.a, "send %s p+1", f.p_in_a);
+    strcpy(settled, name_for(w, f.p, meant(w, f.a, "p+1")));
+    poke(w, f.a, "data p+1");
+    awaited_by_p(&f, "p+2", awaited);
+    vat_id c = fork_before(&f, "resolve p+2 o+5");
+    plan(w, f.p, "bringOutYourDead", "subscribe %s", settled);
+    world_run(w);
+    assert_int_equal(told(w, f.p, "[\"notify\""), 2);
+    assert_non_null(strstr(delivery_at(w, f.p, -1), settled));
+    assert_string_equal(delivery_at(w, c, -1), delivery_at(w, f.p, -1));
+    assert_string_equal(delivery_at(w, c, -2), delivery_at(w, f.p, -2));
+    end(&f);
+}
+
 TEST(the_child_is_told_after_the_parent)
 {
     struct family f;
@@ -816,6 +837,7 @@ int main(void)
         cmocka_unit_test(subscribers_are_sorted_as_texts),
         cmocka_unit_test(results_of_the_parents_own_sends_come_to_both),
         cmocka_unit_test(a_settled_promise_of_which_the_parent_is_not_told_yet),
+        cmocka_unit_test(notifies_on_both_queues_are_told_in_the_parents_order),
         cmocka_unit_test(the_child_is_told_after_the_parent),
         cmocka_unit_test(a_batch_that_waits_is_told_to_the_child_whole),
         cmocka_unit_test(a_settled_promise_nobody_listens_to_is_a_row_and_no_more),

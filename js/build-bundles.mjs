@@ -125,24 +125,6 @@ const unchanged = entry => {
     }
 };
 
-// The bundler runs under SES and takes a second to load: only when needed.
-let bundler;
-const loadBundler = async () => {
-    if (!bundler) {
-        await import('@endo/init/pre-bundle-source.js');
-        await import('@endo/init');
-        const [{ default: bundleSource }, { makeReadPowers }, url, crypto] = await Promise.all([
-            import('@endo/bundle-source'),
-            import('@endo/compartment-mapper/node-powers.js'),
-            import('node:url'),
-            import('node:crypto'),
-        ]);
-        const powers = makeReadPowers({ fs, url, crypto });
-        bundler = { bundleSource, powers };
-    }
-    return bundler;
-};
-
 // In the order of keys that the store gives back.
 const serialise = ({ moduleFormat, endoZipBase64, endoZipBase64Sha512 }) =>
     JSON.stringify({ moduleFormat, endoZipBase64Sha512, endoZipBase64 });
@@ -156,29 +138,12 @@ const make = async ({ source, copy, exported }) => {
         const module = await import(pathToFileURL(path.join(root, exported)).href);
         return { text: serialise(module.default), inputs: [exported] };
     }
-    const { bundleSource, powers } = await loadBundler();
-    const inputs = new Set();
-    const note = location => {
-        const file = location.startsWith('file:') ? fileURLToPath(location) : location;
-        inputs.add(path.relative(root, file));
-    };
-    const read = async location => {
-        note(location);
-        return powers.read(location);
-    };
-    const maybeRead = async location => {
-        const bytes = await powers.maybeRead(location);
-        if (bytes !== undefined) {
-            note(location);
-        }
-        return bytes;
-    };
-    const bundle = await bundleSource(
-        path.join(root, source),
-        { format: 'endoZipBase64' },
-        { ...powers, read, maybeRead },
-    );
-    return { text: serialise(bundle), inputs: [...inputs].sort() };
+    // The bundler runs under SES and takes a second to load: only when needed.
+    const { loadBundler, bundleFile } = await import('./bundle-source.mjs');
+    const notes = { inputs: new Map(), absent: new Set(), links: new Map() };
+    const bundle = await bundleFile(await loadBundler(root), path.join(root, source), {}, notes);
+    const inputs = [...notes.inputs.keys()].map(file => path.relative(root, file));
+    return { text: serialise(bundle), inputs: inputs.sort() };
 };
 
 const describe = (name, text) => {
@@ -201,11 +166,13 @@ export const buildBundles = async (outDir, names, { say = () => {} } = {}) => {
     fs.mkdirSync(outDir, { recursive: true });
     const inputsFile = path.join(outDir, 'inputs.json');
     const manifestFile = path.join(outDir, 'manifest.json');
-    const self = sha256(fs.readFileSync(fileURLToPath(import.meta.url)));
+    const self = ['build-bundles.mjs', 'bundle-source.mjs'].map(file =>
+        sha256(fs.readFileSync(path.join(root, 'js', file))),
+    );
     const tools = ['@endo/bundle-source', '@endo/compartment-mapper', '@endo/module-source'].map(
         spec => readJSON(path.join(root, npm(spec), 'package.json'), {}).version,
     );
-    const recipe = [self, ...tools].join(' ');
+    const recipe = [...self, ...tools].join(' ');
     const old = readJSON(inputsFile, {});
     const made = old.recipe === recipe ? old.made : {};
     const manifest = {};

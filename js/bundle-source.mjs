@@ -24,9 +24,6 @@ import crypto from 'node:crypto';
 const own = path.dirname(fileURLToPath(import.meta.url));
 const sha256 = bytes => createHash('sha256').update(bytes).digest('hex');
 
-// Bundles are answers; whatever else is said goes to standard error.
-console.log = console.info = console.debug = console.warn;
-
 const find = (from, spec) => {
     try {
         return createRequire(path.join(from, '_')).resolve(spec);
@@ -170,6 +167,8 @@ const answer = async ({ spec, from, dev }) => {
 };
 
 const main = async () => {
+    // Bundles are answers; whatever else is said goes to standard error.
+    console.log = console.info = console.debug = console.warn;
     for await (const line of readline.createInterface({ input: process.stdin })) {
         const reply = await Promise.resolve(line)
             .then(text => answer(JSON.parse(text)))

@@ -5,19 +5,7 @@ set -u
 build=${BUILD:-build}
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
-
-check() {
-    name=$1
-    shift
-    if "$@" >"$dir/said" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not ok - $name"
-        sed 's/^/#   /' "$dir/said" | tail -n 20
-    fi
-}
+. tests/lib/check.sh
 
 check "make install" make -s install BUILD="$build" DESTDIR="$dir/root"
 pc=$(find "$dir/root" -name zygote.pc)
@@ -67,5 +55,4 @@ missing() {
 }
 [ -e "$prefix/share/zygote/bundles" ] || check "it says what it does not find" missing
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

@@ -6,19 +6,7 @@ build=${BUILD:-build}
 header=include/zygote.h
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-passed=0 failed=0
-
-check() {
-    name=$1
-    shift
-    if "$@" >"$dir/said" 2>&1; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "not ok - $name"
-        sed 's/^/#   /' "$dir/said"
-    fi
-}
+. tests/lib/check.sh
 
 # Text of the header without comments; names of its functions.
 functions() {
@@ -56,5 +44,4 @@ check "the versions agree" sh -c "
     set -- \$(sed -n 's/^#define ZYGOTE_VERSION_[A-Z]* //p' $header)
     grep -q \"define ZYGOTE_VERSION \\\"\$1.\$2.\$3\\\"\" $header"
 
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+finish

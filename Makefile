@@ -114,6 +114,7 @@ KERNEL := \
 	devices/loopbox \
 	talk \
 	replay \
+	replay_path \
 	warehouse \
 	comms \
 	meter \
@@ -123,6 +124,7 @@ KERNEL := \
 	lifecycle \
 	fork \
 	fork_clone \
+	lineage \
 	route \
 	events \
 	crank \

@@ -48,6 +48,7 @@ enum option_id {
     OPT_FROM,
     OPT_TO,
     OPT_VERIFY,
+    OPT_FROM_GENESIS,
     OPTION_IDS,
 };
 

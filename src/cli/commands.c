@@ -33,6 +33,8 @@ const struct option cli_options[] = {
     { OPT_FROM, 0, "from", "POSITION", false, "start at this transcript position (a span's start)" },
     { OPT_TO, 0, "to", "POSITION", false, "stop before this transcript position" },
     { OPT_VERIFY, 0, "verify", NULL, false, "also compare results and computrons" },
+    { OPT_FROM_GENESIS, 0, "from-genesis", NULL, false,
+      "start where the first of the vat's ancestors was made" },
     { OPT_NONE, 0, NULL, NULL, false, NULL },
 };
 
@@ -156,12 +158,15 @@ const struct command cli_commands[] = {
               "at the last place before POSITION where one can be started), tells it what the "
               "vat was told, and compares every syscall, and every heap snapshot, with what is "
               "recorded. Nothing is changed. A difference is shown, both sides of it, and "
-              "exits with 5. --from 0 is the vat's whole life, as far as the store has it.",
+              "exits with 5. --from 0 is the vat's whole life, as far as the store has it. "
+              "With --from-genesis a forked vat is rebuilt from the transcripts of its "
+              "ancestors, up to each fork, and its own, with no snapshot of the store; the "
+              "heap must end as that of the vat's snapshot in use.",
       .example = "zygote replay all --from 0 --verify",
       .least = 1,
       .most = 1,
       .kind = OPERAND_VAT,
-      .options = { OPT_FROM, OPT_TO, OPT_VERIFY },
+      .options = { OPT_FROM, OPT_TO, OPT_VERIFY, OPT_FROM_GENESIS },
       .run = verb_replay },
     { .name = "slog",
       .operands = "FILE",

@@ -43,6 +43,22 @@ static void put_divergence(struct buf *b, const struct divergence *d)
     buf_putc(b, '}');
 }
 
+static void put_legs(struct buf *b, const struct replay_report *report)
+{
+    json_key(b, "legs");
+    buf_putc(b, '[');
+    for (size_t i = 0; i < report->leg_count; i++) {
+        const struct replay_leg *leg = &report->legs[i];
+        buf_puts(b, i > 0 ? ",{" : "{");
+        json_member_str(b, "vat", span_of(vat_id_text(leg->vat).s));
+        json_member_u64(b, "incarnation", leg->incarnation);
+        json_member_u64(b, "start", leg->start);
+        json_member_u64(b, "end", leg->end);
+        buf_putc(b, '}');
+    }
+    buf_putc(b, ']');
+}
+
 static void put_json(struct buf *b, bool first, vat_id vat, const struct replay_report *report)
 {
     buf_puts(b, first ? "{" : ",{");
@@ -52,18 +68,38 @@ static void put_json(struct buf *b, bool first, vat_id vat, const struct replay_
     json_member_u64(b, "deliveries", report->deliveries);
     json_member_u64(b, "syscalls", report->syscalls);
     json_member_u64(b, "snapshots", report->snapshots);
+    put_legs(b, report);
+    json_member_str(b, "heap", report->heap[0] != '\0' ? span_of(report->heap) : SPAN_NONE);
+    json_member_bool(b, "heapInUse", report->heap_in_use);
     put_divergence(b, &report->divergence);
     buf_putc(b, '}');
 }
 
+static void put_positions(struct buf *b, vat_id vat, uint64_t start, uint64_t end)
+{
+    buf_printf(b, "%s: positions %" PRIu64 " to %" PRIu64, vat_id_text(vat).s, start,
+               end == 0 ? 0 : end - 1);
+}
+
+static void put_ancestors(struct buf *b, const struct replay_report *report)
+{
+    for (size_t i = 0; i + 1 < report->leg_count; i++) {
+        put_positions(b, report->legs[i].vat, report->legs[i].start, report->legs[i].end);
+        buf_puts(b, ", then ");
+    }
+}
+
 static void put_text(struct replays *r, vat_id vat, const struct replay_report *report)
 {
-    buf_printf(&r->cli->out,
-               "%s: positions %" PRIu64 " to %" PRIu64 ": %" PRIu64 " deliveries, %" PRIu64
-               " syscalls, %" PRIu64 " snapshots %s\n",
-               vat_id_text(vat).s, report->start, report->end == 0 ? 0 : report->end - 1,
+    struct buf *b = &r->cli->out;
+    put_ancestors(b, report);
+    put_positions(b, vat, report->start, report->end);
+    buf_printf(b, ": %" PRIu64 " deliveries, %" PRIu64 " syscalls, %" PRIu64 " snapshots %s\n",
                report->deliveries, report->syscalls, report->snapshots,
                report->diverged ? "equal, then it diverged" : "equal");
+    if (report->leg_count > 0 && report->heap_in_use)
+        buf_printf(b, "%s: its heap from genesis is that of its snapshot, %s\n",
+                   vat_id_text(vat).s, report->heap);
 }
 
 /* One vat.  A divergence is told of, and does not end the command. */
@@ -127,11 +163,14 @@ static int outcome(struct replays *r, struct err *e)
 int verb_replay(struct cli *c, struct err *e)
 {
     struct replays r = { .cli = c };
+    if (c->value[OPT_FROM] != NULL && c->value[OPT_FROM_GENESIS] != NULL)
+        return err_set(e, EXIT_USAGE, "--from and --from-genesis: only one of them");
     if (cli_number(c, OPT_FROM, 0, INT64_MAX, REPLAY_LATEST, &r.request.from, e) != 0 ||
         cli_number(c, OPT_TO, 1, INT64_MAX, REPLAY_LATEST, &r.request.to, e) != 0 ||
         session_open(&r.session, c, CONTROLLER_LOOK, e) != 0)
         return -1;
     r.request.verify = c->value[OPT_VERIFY] != NULL;
+    r.request.from_genesis = c->value[OPT_FROM_GENESIS] != NULL;
     r.request.self = &r;
     r.request.at = on_position;
     if (c->json) {

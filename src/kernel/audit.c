@@ -10,6 +10,7 @@
 #include "kernel/clist.h"
 #include "kernel/device.h"
 #include "kernel/external.h"
+#include "kernel/lineage.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
 #include "kernel/vats.h"
@@ -160,6 +161,33 @@ static void see_vats(struct audit *a)
     for (uint32_t n = 1; n < next; n++) {
         see_vat(a, (vat_id){ n });
     }
+}
+
+/* An ancestor with too few children counted would lose its transcript before they do.  (Too
+ * many: another kernel, that knows no forks, has deleted some.) */
+static void see_families(struct audit *a)
+{
+    uint64_t next = state_need_u64(a->k, SPAN("vat.nextID"));
+    uint64_t *children = xcalloc(next + 1, sizeof *children);
+    struct fork_origin from;
+    for (uint32_t n = 1; n < next; n++) {
+        vat_id vat = { n };
+        if (!lineage_origin(a->k, vat, &from)) continue;
+        if (from.parent.n < n) {
+            children[from.parent.n]++;
+        } else {
+            breach(a, "%s was forked from %s, which is younger", vat_id_text(vat).s,
+                   vat_id_text(from.parent).s);
+        }
+    }
+    for (uint32_t n = 1; n < next; n++) {
+        uint64_t recorded = lineage_children(a->k, (vat_id){ n });
+        if (recorded < children[n]) {
+            breach(a, "%s: %llu children are recorded but %llu found", vat_id_text((vat_id){ n }).s,
+                   (unsigned long long)recorded, (unsigned long long)children[n]);
+        }
+    }
+    free(children);
 }
 
 static void see_devices(struct audit *a)
@@ -379,6 +407,7 @@ uint64_t kernel_audit(struct store *s, audit_report *report, void *ctx)
         if (vat_id_parse(terminated.items[i], &k.terminated[k.terminated_count])) k.terminated_count++;
     }
     see_vats(&a);
+    if (k.zygotes) see_families(&a);
     see_devices(&a);
     see_queues(&a);
     see_upgrade_events(&a);

@@ -1,6 +1,7 @@
 #include "kernel/cleanup.h"
 
 #include "kernel/clist.h"
+#include "kernel/lineage.h"
 #include "kernel/object.h"
 #include "kernel/vats.h"
 #include "store/snapshot.h"
@@ -58,9 +59,11 @@ static uint64_t delete_keys(struct kernel *k, vat_id vat, uint64_t budget)
 {
     struct span prefix = key_vat(k, vat, ""), key = prefix;
     struct span parameters = key_vat(k, vat, "vatParameters");
+    struct span origin = key_vat(k, vat, "forkedFrom");
     uint64_t n = 0;
     while (n < budget && state_next_key(k, prefix, &key)) {
         if (span_eq(key, parameters)) release_parameters(k, vat);
+        if (span_eq(key, origin)) lineage_release(k, vat);
         if (!k->zygotes) key = wtf8_read_back(kernel_arena(k), key);
         kv_delete(k->store, key);
         n++;
@@ -103,8 +106,11 @@ bool cleanup_crank(struct kernel *k, vat_id vat, const struct cleanup_work *budg
         *phases[i].count = phases[i].run(k, vat, most);
         if (*phases[i].count == most) return false;
     }
-    transcript_delete(k->store, span_of_vat(k, vat), at_least_one(budget->transcripts),
-                      &work->transcripts, &done);
+    done = lineage_is_ancestor(k, vat); /* its transcript stays: it is where its children began */
+    if (!done) {
+        transcript_delete(k->store, span_of_vat(k, vat), at_least_one(budget->transcripts),
+                          &work->transcripts, &done);
+    }
     if (done) vat_forget_terminated(k, vat);
     return done;
 }

@@ -2,7 +2,8 @@
  *
  * Phases, in order: exports are orphaned, imports dropped, promises forgotten, then all its
  * other keys, its snapshots and its transcript spans (newest first) deleted.  A phase that
- * spends its whole budget ends the crank, and the next one goes on where it stopped.
+ * spends its whole budget ends the crank, and the next one goes on where it stopped.  The
+ * transcript of a vat that others were forked from stays until they are gone (lineage.h).
  * (Upstream: kernelKeeper.js cleanupAfterTerminatedVat.)
  */
 #pragma once

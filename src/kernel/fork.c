@@ -289,15 +289,19 @@ int zygotify_crank(struct kernel *k, struct jval event, struct crank_result *out
     return 0;
 }
 
-bool fork_origin(struct kernel *k, vat_id vat, struct fork_origin *out)
+bool fork_origin_decode(struct kernel *k, struct jval v, struct fork_origin *out)
 {
-    struct span key = key_vat(k, vat, "forkedFrom");
-    if (!k->zygotes || !state_has(k, key)) return false;
-    struct jval v = state_json(k, key);
+    if (json_type(v) != JSON_OBJECT) return false;
     bool ok = vat_id_parse(json_str(json_get(v, "vatID"), kernel_arena(k)), &out->parent) &&
               json_u64(json_get(v, "incarnation"), &out->incarnation) &&
               json_u64(json_get(v, "position"), &out->position);
     INVARIANT(ok);
     out->snapshot = json_str(json_get(v, "snapshotID"), kernel_arena(k));
     return true;
+}
+
+bool fork_origin(struct kernel *k, vat_id vat, struct fork_origin *out)
+{
+    struct span key = key_vat(k, vat, "forkedFrom");
+    return k->zygotes && state_has(k, key) && fork_origin_decode(k, state_json(k, key), out);
 }

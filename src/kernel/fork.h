@@ -57,3 +57,5 @@ struct fork_origin {
     struct span snapshot;
 };
 bool fork_origin(struct kernel *k, vat_id vat, struct fork_origin *out);
+/* The same of its record, as vNN.forkedFrom has it; false if `record` is none. */
+bool fork_origin_decode(struct kernel *k, struct jval record, struct fork_origin *out);

@@ -2,6 +2,7 @@
 
 #include "kernel/clist.h"
 #include "kernel/gc.h"
+#include "kernel/lineage.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
 #include "kernel/vats.h"
@@ -185,6 +186,7 @@ static void record_origin(struct kernel *k, const struct fork_event *r, const st
                         "{\"vatID\":\"%s\",\"incarnation\":%llu,\"position\":%llu,\"snapshotID\":\"%s\"}",
                         vat_id_text(r->parent).s, (unsigned long long)t.incarnation,
                         (unsigned long long)t.end, s->hash));
+    lineage_add_child(k, r->parent);
 }
 
 static void clone_machine(struct kernel *k, const struct fork_event *r)

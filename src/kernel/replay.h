@@ -8,6 +8,11 @@
  * store still has the bytes, else of an earlier one, at worst where the incarnation began.
  * It goes on through snapshots and upgrades as the vat did: at a saved snapshot the machine
  * is started anew from what it wrote itself.
+ *
+ * From genesis: a forked vat's life began in its ancestors'.  Their transcripts are replayed
+ * up to the fork, from where the machine that was forked was made (their incarnation then),
+ * and then the vat's own, all in one machine's succession: no heap snapshot of the store is
+ * used.  At the end the heap must be that of the vat's snapshot in use.
  */
 #pragma once
 
@@ -21,12 +26,23 @@ struct replay_request {
     uint64_t from;  /* start at this position or before; REPLAY_LATEST: at the current span */
     uint64_t to;    /* stop before this position; REPLAY_LATEST: at the end */
     bool verify;    /* results and computrons, too */
+    bool from_genesis; /* `from` is not looked at */
     void *self;
     void (*at)(void *self, uint64_t position); /* before each item; may be NULL */
 };
 
+/* Part of a replay: positions of one vat's transcript, from start, end not included. */
+struct replay_leg {
+    vat_id vat;
+    uint64_t incarnation, start, end;
+};
+
 struct replay_report {
-    uint64_t start, end;  /* what was replayed: from start, end not included */
+    uint64_t start, end;  /* what was replayed of the vat itself: from start, end not included */
+    struct replay_leg *legs; /* from genesis: ancestors, the eldest first, and the vat */
+    size_t leg_count;
+    char heap[SHA256_HEX + 1]; /* the last snapshot passed or loaded; empty: none */
+    bool heap_in_use;     /* it is the vat's in use: the replay ended where the vat would start */
     uint64_t deliveries, syscalls, snapshots; /* replayed and found equal */
     bool diverged;
     struct divergence divergence;

@@ -186,14 +186,14 @@ static int source_snapshot(void *self, const char *hash,
     return snapshot_read(k->store, hash, sink, ctx, e);
 }
 
-static int set_bundle(struct talk *s, struct vat_machine *m, struct span bundle_id,
-                      bool disavow, struct err *e)
+static int set_bundle(struct talk *s, struct vat_machine *m, const struct talk_start *from,
+                      vat_id as, bool disavow, struct err *e)
 {
     struct kernel *k = s->k;
     struct buf bundle = { 0 }, b = { 0 };
-    if (bundle_id.p == NULL) {
-        buf_put(&bundle, vat_own_bundle(k, s->vat));
-    } else if (bundle_get(k->store, bundle_id, &bundle, e) != 0) {
+    if (from->bundle_id.p == NULL) {
+        buf_put(&bundle, vat_own_bundle(k, as));
+    } else if (bundle_get(k->store, from->bundle_id, &bundle, e) != 0) {
         return -1;
     }
     buf_printf(&b, "[\"setBundle\",\"%s\",", vat_id_text(s->vat).s);
@@ -222,7 +222,8 @@ int talk_start(struct talk *s, const struct talk_start *from, struct vat_machine
                   struct err *e)
 {
     struct kernel *k = s->k;
-    struct vat_options o = vat_options(k, s->vat);
+    vat_id as = from->as.n != 0 ? from->as : s->vat;
+    struct vat_options o = vat_options(k, as);
     struct vat_source store = { k, source_bundle, source_snapshot };
     struct vat_start start = { .vat = s->vat, .name = o.name, .metered = o.meter_id.p != NULL,
                                .snapshot = from->snapshot, .shared = from->shared,
@@ -230,7 +231,7 @@ int talk_start(struct talk *s, const struct talk_start *from, struct vat_machine
                                .source = from->source != NULL ? from->source : &store };
     struct vat_machine *m;
     if (s->port->start(s->port->self, &start, &m, e) != 0) return -1;
-    if (from->snapshot == NULL && set_bundle(s, m, from->bundle_id, o.enable_disavow, e) != 0) {
+    if (from->snapshot == NULL && set_bundle(s, m, from, as, o.enable_disavow, e) != 0) {
         s->port->stop(s->port->self, m);
         return -1;
     }

@@ -34,6 +34,7 @@ struct talk_start {
     const struct vat_source *source; /* NULL: the kernel's store */
     struct strings boot;       /* IDs of lockdown and supervisor */
     struct span bundle_id;     /* SPAN_NONE: the vat's own, which was not installed */
+    vat_id as;                 /* whose options and own bundle; n == 0: the vat's */
 };
 /* fails  the world's; EXIT_VAT the bundle cannot be set up, in upstream's words. */
 int talk_start(struct talk *s, const struct talk_start *from, struct vat_machine **out,

@@ -24,10 +24,22 @@ expect "the child is told something" 0 z send bob increment 3
 
 # -- all is well ---------------------------------------------------------------------------------
 
+expect "a grandchild" 0 z fork bob --name carol
+expect "and that is told something" 0 z send carol increment 2
+
 before=$(cat "$store/swingstore.sqlite" | cksum)
+expect "a grandchild from genesis" 0 z replay carol --from-genesis --verify
+prints "v4: positions 0 to "
+prints ", then v5: positions 0 to "
+prints "v6: its heap from genesis is that of its snapshot, "
+expect "all of them" 0 z replay all --from-genesis --json
+json stdout 'v.vats.every(r => r.divergence === null && r.start === 0) &&
+    (r => r.legs.map(l => l.vat).join() === "v4,v5,v6" && r.heapInUse && r.heap.length === 64)(v.vats.find(r => r.vat === "v6"))'
+expect "from genesis, and from a position" 2 z replay carol --from-genesis --from 3
+says "only one of them"
 expect "from the snapshots in use" 0 z replay all --verify
 expect "whole lives" 0 z replay all --from 0 --verify --json
-json stdout 'v.schema === 1 && v.vats.length === 5 && v.vats.every(r => r.divergence === null && r.start === 0)'
+json stdout 'v.schema === 1 && v.vats.length === 6 && v.vats.every(r => r.divergence === null && r.start === 0)'
 json stdout 'v.vats.find(r => r.vat === "v1").snapshots > 1 && v.vats.every(r => r.deliveries > 0)'
 expect "a part of one" 0 z replay alice --from 1 --to 3 --json
 json stdout 'v.vats.length === 1 && v.vats[0].start === 0 && v.vats[0].end === 3 && v.vats[0].deliveries === 2'
@@ -54,7 +66,7 @@ says 'p-999'
 expect "the same, as JSON" 5 z replay all --from 0 --json
 json stdout "(r => r.divergence.position === $p && r.divergence.what === 'syscall' && r.divergence.syscall === 0 &&
     r.divergence.recorded.includes('p-999') && r.divergence.now.length > 0)(v.vats.find(r => r.vat === 'v1'))"
-json stdout 'v.vats.filter(r => r.divergence === null).length === 4'
+json stdout 'v.vats.filter(r => r.divergence === null).length === 5'
 expect "before it all is well" 0 z replay alice --from 0 --to "$p"
 restore
 
@@ -95,6 +107,11 @@ sql "DELETE FROM transcriptItems WHERE vatID = 'v1' AND position < $p"
 expect "what was pruned cannot be started from" 3 z replay alice --from 0
 says "v1 cannot be replayed from position 0"
 expect "its last span still can" 0 z replay alice --verify
+restore
+
+sql "DELETE FROM transcriptItems WHERE vatID = 'v4' AND position < 3"
+expect "an ancestor's items were pruned" 3 z replay carol --from-genesis
+says "of the transcript of v4 were pruned; a store keeps them with keepTranscripts"
 restore
 expect "and all is well again" 0 z replay all --from 0 --verify
 finish

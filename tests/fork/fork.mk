@@ -5,7 +5,7 @@
 # first.
 
 fork_test_o := $(host_o) $(worker_o) $(kernel_o) $(store_o) $(base_o)
-fork_tests := test_crash test_transparency test_isolation test_death
+fork_tests := test_crash test_transparency test_isolation test_death test_genesis
 
 FORK_PROGRAMS := $(fork_tests:%=$(BUILD)/tests/fork/%)
 FORK_TESTS := $(FORK_PROGRAMS) tests/fork/images.sh

@@ -157,10 +157,15 @@ void lab_genesis(struct lab *l)
     store_close(s);
 }
 
+const char *lab_worker(struct lab *l)
+{
+    return built(&l->arena, "ZYGOTE_WORKER", "zygote-worker");
+}
+
 void lab_open(struct lab *l)
 {
     struct err e;
-    struct worker_options w = { .program = built(&l->arena, "ZYGOTE_WORKER", "zygote-worker"),
+    struct worker_options w = { .program = lab_worker(l),
                                 .image_dir = l->images == LAB_IMAGES ? l->cache : NULL,
                                 .no_images = l->images == LAB_NO_IMAGES };
     struct kernel_options o = { .max_vats_online = l->online_max, .sink = l->sink };

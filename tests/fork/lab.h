@@ -52,6 +52,8 @@ void lab_open(struct lab *l);
 /* Close everything; what was not committed is gone. */
 void lab_close(struct lab *l);
 void lab_restart(struct lab *l);
+/* Path of the worker program. */
+const char *lab_worker(struct lab *l);
 /* Delete all images: nothing may notice.  call while closed. */
 void lab_forget_images(struct lab *l);
 /* A second lab over a copy of the first one's store.  call while `from` is closed. */

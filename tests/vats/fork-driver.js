@@ -66,6 +66,14 @@ export const buildRootObject = () => {
             vats.set(name, { ...vat(name), zygote });
             return 'sealed';
         },
+        async upgrade(name, bundle, options = {}) {
+            const bundlecap = await E(service).getNamedBundleCap(bundle);
+            const { incarnationNumber } = await E(vat(name).adminNode).upgrade(
+                bundlecap,
+                harden(options),
+            );
+            return incarnationNumber;
+        },
         terminate: (name, reason = 'because') =>
             E(vat(name).zygote || vat(name).adminNode)
                 .terminateWithFailure(Error(reason))

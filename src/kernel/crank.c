@@ -60,8 +60,10 @@ static void finish(struct kernel *k, struct span event)
 {
     char crankhash[SHA256_HEX + 1], activityhash[SHA256_HEX + 1];
     gc_process_refcounts(k);
+    kernel_step_label(k, "references settled");
     uint64_t number = state_next(k, SPAN("crankNumber"));
     kernel_emit_hashes(k, crankhash, activityhash);
+    kernel_step_label(k, "hashes emitted");
     slog_crank_finish(k, number, crankhash, activityhash);
     if (k->sink.crank != NULL) k->sink.crank(k->sink.self, number, event, crankhash, activityhash);
 }
@@ -260,6 +262,7 @@ static int deliver(struct kernel *k, const struct job *j, struct crank_report *r
     if (r.admin_method.p != NULL) {
         queue_to_kref(k, k->vat_admin_root, r.admin_method, r.admin_args, POLICY_LOG_FAILURE);
     }
+    kernel_step_label(k, "consequences queued");
     finish(k, j->text);
     return 0;
 }

@@ -203,6 +203,7 @@ static int prepare(struct kernel *k, const struct fork_event *r, struct span *wh
     bool wrote = false, bad = false;
     *why = refusal(k, r);
     if (why->p == NULL && !vat_is_sealed(k, r->parent)) {
+        kernel_step_label(k, "fork: checked");
         if (make_current(k, r->parent, &wrote, &bad, e) != 0) return -1;
         *why = bad ? SPAN("vat could not be brought to rest for its snapshot") : refusal(k, r);
     }
@@ -245,16 +246,20 @@ int fork_crank(struct kernel *k, struct jval event, struct crank_result *out, st
 {
     struct fork_event r = decode(k, event);
     struct span why;
+    kernel_step_label(k, "fork: taken up");
     if (prepare(k, &r, &why, out, e) != 0) return -1;
     if (why.p != NULL) {
         report_refusal(k, SPAN("newVatCallback"), r.child, r.host, why, out);
+        kernel_step_label(k, "fork: refused");
         return 0;
     }
     kernel_step_label(k, "fork: snapshot current");
     struct clone c = { .k = k, .r = &r };
     clone_rows(&c);
     report_child(&c, out);
+    kernel_step_label(k, "fork: child reported");
     release_oldrefs(k, &r);
+    kernel_step_label(k, "fork: oldrefs released");
     kernel_note(k, "forked %s from %s", vat_id_text(r.child).s, vat_id_text(r.parent).s);
     return 0;
 }
@@ -265,9 +270,11 @@ static void seal(struct kernel *k, vat_id vat)
     struct span text;
     kref root;
     kv_set(k->store, key_vat(k, vat, "sealed"), SPAN("1"));
+    kernel_step_label(k, "zygote: marked");
     if (kv_get(k->store, key_clist_vref(k, vat, SPAN("o+0")), &text) && kref_parse(text, &root)) {
         object_pin(k, root);
     }
+    kernel_step_label(k, "zygote: pinned");
     warehouse_stop(k, vat);
 }
 
@@ -278,12 +285,14 @@ int zygotify_crank(struct kernel *k, struct jval event, struct crank_result *out
     bool host = json_type(json_get(event, "host")) == JSON_TRUE;
     bool ok = vat_id_parse(json_str(json_get(event, "vatID"), kernel_arena(k)), &r.parent);
     INVARIANT(ok);
+    kernel_step_label(k, "zygote: taken up");
     if (prepare(k, &r, &why, out, e) != 0) return -1;
     if (why.p != NULL) {
         report_refusal(k, method, r.parent, host, why, out);
         return 0;
     }
     seal(k, r.parent);
+    kernel_step_label(k, "zygote: sealed");
     kernel_note(k, "sealed %s as a zygote", vat_id_text(r.parent).s);
     if (!host) call_back(k, method, r.parent, pass_record(kernel_arena(k), 0, NULL, NULL), out);
     return 0;

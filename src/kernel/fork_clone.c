@@ -196,11 +196,13 @@ static void clone_machine(struct kernel *k, const struct fork_event *r)
     bool found = snapshot_info(k->store, parent, &s);
     INVARIANT(found);
     record_origin(k, r, &s);
+    kernel_step_label(k, "fork: origin recorded");
     transcript_init(k->store, child);
     transcript_add(k->store, child,
                    arena_printf(kernel_arena(k),
                                 "{\"d\":[\"load-snapshot\",{\"snapshotID\":\"%s\"}],\"sc\":[],"
                                 "\"r\":{\"status\":\"ok\"}}", s.hash));
+    kernel_step_label(k, "fork: transcript begun");
     snapshot_share(k->store);
     snapshot_clone(k->store, parent, child);
 }
@@ -209,9 +211,13 @@ void clone_rows(struct clone *c)
 {
     struct kernel *k = c->k;
     vat_add_dynamic(k, c->r->child);
+    kernel_step_label(k, "fork: child listed");
     clone_options(k, c->r);
+    kernel_step_label(k, "fork: options cloned");
     clone_parameters(k, c->r);
+    kernel_step_label(k, "fork: parameters cloned");
     clone_counters(k, c->r);
+    kernel_step_label(k, "fork: counters cloned");
     clone_vatstore(k, c->r);
     kernel_step_label(k, "fork: vatstore cloned");
     clone_clist(c);

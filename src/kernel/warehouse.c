@@ -388,10 +388,12 @@ static int save(struct kernel *k, vat_id vat, struct err *e)
     kernel_step_label(k, "snapshot written");
     struct snapshot_info info;
     snapshot_finish(w, name, position, &info);
+    kernel_step_label(k, "snapshot recorded");
     rest(k, vat, &info);
     add_item(k, vat, SPAN("[\"save-snapshot\"]"), SPAN(""),
              arena_printf(kernel_arena(k), "{\"status\":\"ok\",\"snapshotID\":\"%s\"}", info.hash));
     transcript_rollover(k->store, name);
+    kernel_step_label(k, "span closed");
     add_item(k, vat, arena_printf(kernel_arena(k), "[\"load-snapshot\",{\"snapshotID\":\"%s\"}]", info.hash),
              SPAN(""), SPAN("{\"status\":\"ok\"}"));
     kernel_step_label(k, "snapshot saved");
@@ -411,6 +413,7 @@ int warehouse_snapshot(struct kernel *k, vat_id vat, uint64_t min, bool *saved, 
         *bad = true;
         return 0;
     }
+    kernel_step_label(k, "brought to rest");
     if (save(k, vat, e) != 0) return -1;
     if (saved != NULL) *saved = true;
     return 0;

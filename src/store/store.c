@@ -103,12 +103,23 @@ void store_forget(struct store *s)
     kv_trim(s);
 }
 
+static void step(struct store *s, const char *label)
+{
+    if (s->options.step != NULL) s->options.step(s->options.step_self, label);
+}
+
 static int commit(struct store *s, struct err *e)
 {
     exports_flush(s);
-    if (kv_flush(s, e) != 0 || spans_flush(s, e) != 0) return -1;
+    step(s, "commit: begun");
+    if (kv_flush(s, e) != 0) return -1;
+    step(s, "commit: keys written");
+    if (spans_flush(s, e) != 0) return -1;
+    step(s, "commit: spans written");
     if (sqlite3_get_autocommit(s->db)) return 0;
-    return stmt_try(s, stmt_get(s, STMT_COMMIT), e);
+    if (stmt_try(s, stmt_get(s, STMT_COMMIT), e) != 0) return -1;
+    step(s, "commit: durable");
+    return 0;
 }
 
 int store_commit(struct store *s, struct err *e)

@@ -60,6 +60,8 @@ struct store_options {
      * by store_end_crank and store_commit; may not call back into the store. */
     void (*on_export)(void *ctx, struct span key, struct span value);
     void *export_ctx;
+    void (*step)(void *self, const char *label); /* crash tests: a point of a commit passed */
+    void *step_self;
 };
 
 enum store_mode {

@@ -9,7 +9,7 @@ fork_tests := test_crash test_transparency test_isolation test_death test_genesi
 
 FORK_PROGRAMS := $(fork_tests:%=$(BUILD)/tests/fork/%)
 FORK_TESTS := $(FORK_PROGRAMS) tests/fork/images.sh
-FORK_TESTS_LONG := "$(BUILD)/tests/fork/test_crash long" \
+FORK_TESTS_LONG := "$(BUILD)/tests/fork/test_crash long" "$(BUILD)/tests/fork/test_crash forks" \
 	"$(BUILD)/tests/fork/test_transparency long" tests/fork/upstream.mjs
 
 $(FORK_PROGRAMS): $(BUILD)/tests/fork/%: $(BUILD)/tests/fork/%.o $(BUILD)/tests/fork/lab.o \

@@ -11,10 +11,13 @@
  *
  * So a child is there whole or not at all, and its readings are what they should be.
  *
- * usage: test_crash [long]     ZYGOTE_SEED chooses where lives end
+ * Lives end at drawn steps.  Then a play of many forks and seals, in which every life ends in
+ * the crank of one, or in the commit of that: at a label drawn among those that pass there.
  *
- * Lives end at drawn steps; "long" plays more of them, and with a commit per crank it ends
- * one at every step there is.
+ * usage: test_crash [long | forks]     ZYGOTE_SEED chooses where lives end
+ *
+ * "long" plays more lives, and with a commit per crank it ends one at every step there is;
+ * "forks" ends twenty lives at each label of a fork's crank, by each way of committing.
  */
 #include <errno.h>
 #include <signal.h>
@@ -34,6 +37,9 @@
 enum {
     COMMITS_MAX = 4096,
     ORPHANS_SECONDS = 20, /* until workers of a dead kernel must be gone */
+    LABELS_MAX = 64,
+    FORK_LABELS_MIN = 28,   /* so many are known to pass in a fork, a seal, their commit */
+    TIMES = 20,             /* "long": deaths at each label of a fork */
 };
 
 struct message {
@@ -89,6 +95,24 @@ static const struct play plays[] = {
     { "zygote", "tests/fork/state.json", zygote, "[[5,false],[12,false]]" },
 };
 
+/* Each round: a parent that has to come to rest first, a seal, a fork of a zygote, a refusal. */
+#define BEGIN \
+    { "create", "[\"P\",\"state\"]" }, { "make", "[\"ear\"]" }, { "ask", "[\"P\",\"fill\",2]" }, \
+    { "ask", "[\"P\",\"keep\",\"ear\",{\"thing\":\"ear\"}]" }, { "ask", "[\"P\",\"purse\"]" }, \
+    { "ask", "[\"P\",\"box\"]" }
+#define ROUND(n) \
+    { "ask", "[\"P\",\"add\",1]" }, { "fork", "[\"P\",\"C" n "\",[\"P.purse\"]]" }, \
+    { "zygotify", "[\"C" n "\"]" }, { "fork", "[\"C" n "\",\"D" n "\",[\"C" n ".purse\"]]" }, \
+    { "fork", "[\"P\",\"X" n "\",[\"ear\"]]" }, { "tell", "[\"D" n ".purse\",\"deposit\",5]" }
+#define FOUR(n) ROUND(n "a"), ROUND(n "b"), ROUND(n "c"), ROUND(n "d")
+#define END { "askAll", "[[\"P\"],\"read\"]" }, { NULL, NULL }
+
+static const struct message few_forks[] = { BEGIN, ROUND("1"), ROUND("2"), ROUND("3"), END };
+static const struct message many_forks[] = { BEGIN, FOUR("1"), FOUR("2"), FOUR("3"), FOUR("4"), FOUR("5"), END };
+
+static const struct play few = { "forks", "tests/fork/state.json", few_forks, "\"heap\":3," };
+static const struct play many = { "forks", "tests/fork/state.json", many_forks, "\"heap\":20," };
+
 enum mode { COMMIT_CRANKS, COMMIT_MESSAGES };
 static const char *const mode_names[] = { "a commit per crank", "a commit per message" };
 
@@ -100,6 +124,11 @@ struct shared {
     size_t commits;
     char commit[COMMITS_MAX][SHA256_HEX + 1];
     bool at_rest[COMMITS_MAX]; /* nothing was left to do: also a commit per message's */
+    size_t labels;         /* that passed in the crank of a fork or a seal, or in its commit */
+    struct {
+        char text[64];
+        unsigned passed, deaths;
+    } label[LABELS_MAX];
 };
 static struct shared *shared;
 
@@ -111,15 +140,53 @@ struct life {
     enum mode mode;
     uint64_t die_at;  /* 0: never */
     bool note;        /* each commit's store */
+    int label;        /* -1; or die where it passes in a fork, from this life's so many-th on: */
+    unsigned forks_first;
+    /* changing */
+    bool in_fork;     /* in the crank of a fork or a seal */
+    bool forked;      /* since the last commit */
+    unsigned forks;
 };
+
+static void die(const char *label)
+{
+    snprintf(shared->where, sizeof shared->where, "%s", label);
+    kill(getpid(), SIGKILL);
+}
+
+static size_t label_number(const char *text)
+{
+    size_t i = 0;
+    while (i < shared->labels && strcmp(shared->label[i].text, text) != 0) i++;
+    if (i < shared->labels) return i;
+    if (i == LABELS_MAX) abort();
+    snprintf(shared->label[shared->labels++].text, sizeof shared->label[0].text, "%s", text);
+    return i;
+}
+
+/* Of a fork: what passes in its crank, and in the commit of the block that had one. */
+static void step_of_fork(struct life *life, const char *label)
+{
+    if (strcmp(label, "fork: taken up") == 0 || strcmp(label, "zygote: taken up") == 0) {
+        life->in_fork = life->forked = true;
+        life->forks++;
+    }
+    bool of_commit = life->forked && strncmp(label, "commit", 6) == 0;
+    if (life->in_fork || of_commit) {
+        size_t i = label_number(label);
+        if (life->note) shared->label[i].passed++;
+        if ((int)i == life->label && life->forks >= life->forks_first) die(label);
+    }
+    if (strcmp(label, "crank ended") == 0) life->in_fork = false;
+    if (strcmp(label, "committed") == 0) life->forked = false;
+}
 
 static void step(void *self, const char *label)
 {
     struct life *life = self;
     shared->steps++;
-    if (shared->steps != life->die_at) return;
-    snprintf(shared->where, sizeof shared->where, "%s", label);
-    kill(getpid(), SIGKILL);
+    if (shared->steps == life->die_at) die(label);
+    step_of_fork(life, label);
 }
 
 static void note(struct lab *l)
@@ -265,8 +332,9 @@ static uint64_t rehearse(const struct play *play, const char *cache)
     struct lab l;
     make(&l, play);
     l.cache = cache;
-    struct life life = { .lab = &l, .play = play, .mode = COMMIT_CRANKS, .note = true };
-    shared->commits = 0;
+    struct life life = { .lab = &l, .play = play, .mode = COMMIT_CRANKS, .note = true, .label = -1 };
+    shared->commits = shared->labels = 0;
+    memset(shared->label, 0, sizeof shared->label);
     memset(shared->at_rest, 0, sizeof shared->at_rest);
     note(&l);
     if (play_life(&life)) fail(&life, "the undisturbed run was killed");
@@ -319,7 +387,7 @@ static void sweep(const struct play *play, enum mode mode, uint64_t steps, struc
     struct lab l;
     make(&l, play);
     l.cache = images;
-    struct life life = { .lab = &l, .play = play, .mode = mode };
+    struct life life = { .lab = &l, .play = play, .mode = mode, .label = -1 };
     lives = 0;
     if (all && mode == COMMIT_CRANKS) every_step(&life);
     else some_steps(&life, rng, steps, how_many(mode, all));
@@ -328,6 +396,58 @@ static void sweep(const struct play *play, enum mode mode, uint64_t steps, struc
            mode_names[mode], lives, (unsigned long long)steps, shared->commits);
     fflush(stdout);
     lab_free(&l);
+}
+
+/* -- in the cranks of forks ------------------------------------------------------------------------ */
+
+/* A play in which every life ends in a fork: at `label`, or if that is -1 at a drawn one.  Where
+ * a life left its fork undone, the next does that one again and ends in a later. */
+static void end_in_forks(const struct play *play, enum mode mode, int label, struct rng *rng, const char *images)
+{
+    struct lab l;
+    size_t at = 0;
+    make(&l, play);
+    l.cache = images;
+    struct life life = { .lab = &l, .play = play, .mode = mode, .forks_first = 1 };
+    for (;; lives++) {
+        bool enough = label >= 0 && shared->label[label].deaths >= TIMES;
+        life.label = enough ? LABELS_MAX : label >= 0 ? label : (int)rng_below(rng, shared->labels);
+        if (!play_life(&life)) break;
+        shared->label[life.label].deaths++;
+        bool kept = strcmp(shared->where, "commit: durable") == 0 || strcmp(shared->where, "committed") == 0;
+        life.forks_first = kept ? 1 : 2;
+        at = look(&life, at);
+    }
+    if (look(&life, at) != shared->commits - 1) fail(&life, "it ended at an earlier commit");
+    lab_free(&l);
+}
+
+static void in_forks(enum mode mode, bool all, struct rng *rng, const char *images)
+{
+    unsigned times = 0;
+    lives = 0;
+    for (size_t i = 0; i < shared->labels; i++) shared->label[i].deaths = 0;
+    if (!all) end_in_forks(&few, mode, -1, rng, images);
+    for (size_t i = 0; all && i < shared->labels; i++) {
+        while (shared->label[i].deaths < TIMES) end_in_forks(&many, mode, (int)i, rng, images);
+        printf("           %u times at \"%s\"\n", shared->label[i].deaths, shared->label[i].text);
+        fflush(stdout);
+    }
+    for (size_t i = 0; i < shared->labels; i++) times += shared->label[i].deaths > 0;
+    printf("[       OK ] in forks, %s: %u lives, at %u of %zu labels\n", mode_names[mode], lives, times,
+           shared->labels);
+    fflush(stdout);
+}
+
+static void kill_in_forks(bool all, struct rng *rng, const char *images)
+{
+    rehearse(all ? &many : &few, images);
+    if (shared->labels < FORK_LABELS_MIN) {
+        fprintf(stderr, "only %zu labels pass in a fork\n", shared->labels);
+        exit(1);
+    }
+    in_forks(COMMIT_CRANKS, all, rng, images);
+    in_forks(COMMIT_MESSAGES, all, rng, images);
 }
 
 /* -- a worker that does not listen ------------------------------------------------------------------ */
@@ -394,23 +514,30 @@ static void kill_while_busy(const char *images)
     printf("[       OK ] a busy worker ends with its kernel\n");
 }
 
+static void kill_anywhere(bool all, struct rng *rng, const char *images)
+{
+    for (size_t i = 0; i < sizeof plays / sizeof *plays; i++) {
+        uint64_t steps = rehearse(&plays[i], images);
+        sweep(&plays[i], COMMIT_CRANKS, steps, rng, all, images);
+        sweep(&plays[i], COMMIT_MESSAGES, steps, rng, all, images);
+    }
+    kill_while_busy(images);
+}
+
 int main(int argc, char **argv)
 {
-    bool all = argc == 2 && strcmp(argv[1], "long") == 0;
+    bool all = argc == 2 && strcmp(argv[1], "long") == 0, forks = argc == 2 && strcmp(argv[1], "forks") == 0;
     struct rng rng = rng_new(rng_seed_from_env(1));
+    int count = (forks ? 0 : 5) + (all ? 0 : 2);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return 1;
     signal(SIGALRM, too_long);
-    printf("[==========] Running 5 test(s).\n");
+    printf("[==========] Running %d test(s).\n", count);
     struct lab images; /* made once for all */
     lab_new(&images, plays[0].config);
-    for (size_t i = 0; i < sizeof plays / sizeof *plays; i++) {
-        uint64_t steps = rehearse(&plays[i], images.cache);
-        sweep(&plays[i], COMMIT_CRANKS, steps, &rng, all, images.cache);
-        sweep(&plays[i], COMMIT_MESSAGES, steps, &rng, all, images.cache);
-    }
-    kill_while_busy(images.cache);
+    if (!forks) kill_anywhere(all, &rng, images.cache);
+    if (!all) kill_in_forks(forks, &rng, images.cache);
     lab_free(&images);
-    printf("[==========] 5 test(s) run.\n");
+    printf("[==========] %d test(s) run.\n", count);
     return 0;
 }

@@ -12,8 +12,9 @@ kernel_tests := test_messages test_garbage test_faults test_syscalls test_device
 KERNEL_TESTS := $(kernel_tests:%=$(BUILD)/tests/kernel/%)
 KERNEL_PROGRAMS := $(KERNEL_TESTS) $(BUILD)/tests/kernel/upgrade_store $(BUILD)/tests/kernel/device_lines
 KERNEL_TESTS_LONG := "tests/kernel/upgrade_store.mjs $(BUILD)" \
-	"$(BUILD)/tests/kernel/test_small 6" "$(BUILD)/tests/kernel/test_syscalls large" "$(BUILD)/tests/kernel/test_programs -n 5000"
+	"$(BUILD)/tests/kernel/test_small 6" "$(BUILD)/tests/kernel/test_syscalls large" "$(BUILD)/tests/kernel/test_programs -n 10000"
 
+$(BUILD)/tests/kernel/test_programs: $(BUILD)/tests/kernel/laws.o
 $(foreach t,$(kernel_tests),$(eval $(call unit_link,kernel/$(t),$(kernel_needs),\
 	$(kernel_world) -lcmocka $(LIBS))))
 # With npm's swing-store, in tests/kernel/upgrade_store.mjs:

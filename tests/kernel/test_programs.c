@@ -2,6 +2,9 @@
  *
  *   test_programs FILE…        run these programs
  *   test_programs [-n COUNT]   run those in tests/kernel/programs and random ones (ZYGOTE_SEED)
+ *   test_programs -s FILE      make a program that fails smaller
+ *
+ * A random program that fails is printed, made smaller.
  *
  * A line is a verb, a vat, and names as that vat has them (the name of a vat stands for its
  * root).  Static vats: a b c.
@@ -14,30 +17,41 @@
  *   vat d 5000             … with a meter of its own          vat d m1       … with that one
  *   refill m1 500          more for a meter
  *   fork c d o+1 …         d is a fork of c         zygotify c     terminate c
+ *   share c d o+1 …        … that shares its promises
+ *   both c d send …        a line of a vat, in each of two, one after the other
+ *   same c d               d, a fork of c, was told and did since what c was told and did
  *   upgrade c auto         to that behaviour; "upgrade c auto startVat" fails in startVat,
  *                          with bringOutYourDead in that
  *   budget 3               so much of each phase a crank, of cleaning up; 0: not at all
  *   crank 3                run so many cranks       run            run to the end
  *   restart                the kernel is closed and opened again
  *
- * After each crank the store is audited.  At the end nothing may be left to collect; a run
+ * After each crank the store is audited, and the crank has kept the laws (laws.h).  At the end
+ * nothing may be left to collect; each vat started anew does what its transcript says; a run
  * without the restarts must end in the same store; and when every vat is ended, too, nothing
- * but what the host and the devices hold may be left. */
+ * but what the host and the devices hold may be left.
+ *
+ * Random programs close with a fork that has a counterpart of everything its parent exports;
+ * the two are made to do the same for a while, and then they cannot be told apart. */
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/replay.h"
+#include "laws.h"
 #include "lib/rng.h"
-#include "world.h"
 
-enum { NAMES = 26, WORDS_MAX = 16, LINE_MAX_BYTES = 512, CREATURES_MAX = 10 };
+enum { NAMES = 26, WORDS_MAX = 24, LINE_MAX_BYTES = 512, CREATURES_MAX = 10, TWIN_LINES = 14 };
 
 /* -- running a program ------------------------------------------------------------------------ */
 
 struct run {
     struct world w;
+    struct laws laws;
     vat_id vats[NAMES]; /* by letter; n == 0: no such vat */
     bool without_restarts;
     struct run_policy policy;
@@ -62,13 +76,6 @@ static void on_abort(int signal_number)
     _exit(134);
 }
 
-static int say_if_failed(void **state)
-{
-    (void)state;
-    if (program.n > 0) say_program();
-    buf_reset(&program);
-    return 0;
-}
 
 static vat_id vat_called(const struct run *r, const char *name)
 {
@@ -78,7 +85,10 @@ static vat_id vat_called(const struct run *r, const char *name)
 static void steps(struct run *r, unsigned count)
 {
     int ran = 1;
-    for (unsigned i = 0; i < count && ran > 0; i++) ran = world_step(&r->w);
+    for (unsigned i = 0; i < count && ran > 0; i++) {
+        ran = world_step(&r->w);
+        if (ran > 0 && !r->without_restarts && !laws_check(&r->laws, &r->w)) break;
+    }
     if (r->w.breaches.n > 0) fail_msg("%.*s", SPAN_ARG(buf_span(&r->w.breaches)));
     if (ran < 0) fail_msg("%s", r->w.err.text);
     assert_int_equal(r->w.scripted.misuse, 0);
@@ -169,12 +179,64 @@ static void do_fork(struct run *r, char *words[], size_t count)
     kref refs[WORDS_MAX];
     struct err e;
     struct fork_request q = { .vat = vat_called(r, words[1]), .refs = refs,
-                              .options.reap_interval = REAP_DEFAULT };
+                              .options = { .reap_interval = REAP_DEFAULT,
+                                           .share = strcmp(words[0], "share") == 0 } };
     for (size_t i = 3; i < count; i++) {
         refs[q.ref_count] = meant(&r->w, q.vat, words[i]);
         if (refs[q.ref_count].kind != KREF_INVALID) q.ref_count++;
     }
     if (kernel_fork(r->w.kernel, &q, &r->vats[words[2][0] - 'a'], &e) == 0) steps(r, 1);
+}
+
+static void do_both(struct run *r, char *words[], size_t count)
+{
+    for (int i = 0; i < 2; i++) {
+        char *line[WORDS_MAX] = { words[3], words[1 + i] };
+        memcpy(line + 2, words + 4, (count - 4) * sizeof *line);
+        do_vat_line(r, line, count - 2);
+        steps(r, 5000);
+    }
+}
+
+static bool put_item(void *ctx, uint64_t position, struct span item)
+{
+    (void)position;
+    buf_put(ctx, item);
+    buf_putc(ctx, '\n');
+    return true;
+}
+
+/* What a vat was told and did from a position on, and how it stands. */
+static struct buf life_from(struct run *r, vat_id vat, uint64_t from)
+{
+    struct buf b = { 0 };
+    struct snapshot_info s;
+    struct transcript_bounds t;
+    struct world *w = &r->w;
+    struct span name = span_of_vat(w->kernel, vat);
+    bool found = transcript_bounds(w->store, name, &t) && snapshot_info(w->store, name, &s);
+    assert_true(found);
+    transcript_read(w->store, name, from, t.end, put_item, &b);
+    buf_printf(&b, "%s %s", s.hash, key_text(w, "v%u.o.nextID", vat.n));
+    buf_printf(&b, " %s %s", key_text(w, "v%u.p.nextID", vat.n), key_text(w, "v%u.d.nextID", vat.n));
+    buf_printf(&b, " %s", key_text(w, "v%u.reapDirt", vat.n));
+    return b;
+}
+
+static uint64_t forks, twins; /* of all programs: made; found equal */
+
+static void do_same(struct run *r, char *words[])
+{
+    vat_id p = vat_called(r, words[1]), c = vat_called(r, words[2]);
+    struct fork_origin from;
+    if (!alive(&r->w, p) || !alive(&r->w, c) || !fork_origin(r->w.kernel, c, &from)) return;
+    struct buf of_p = life_from(r, p, from.position), of_c = life_from(r, c, 1);
+    if (!span_eq(buf_span(&of_p), buf_span(&of_c))) {
+        fail_msg("a parent and its fork differ:\n%.*s\n--\n%.*s", SPAN_ARG(buf_span(&of_p)), SPAN_ARG(buf_span(&of_c)));
+    }
+    if (!r->without_restarts) twins++;
+    buf_fini(&of_p);
+    buf_fini(&of_c);
 }
 
 static void do_meet(struct run *r, char *words[])
@@ -193,8 +255,9 @@ static size_t least_words(const char *verb)
         if (strcmp(verb, alone[i]) == 0) return 1;
     }
     if (strcmp(verb, "export") == 0) return 4;
-    static const char *const three[] = { "fork", "meet", "refill", "upgrade" };
-    for (size_t i = 0; i < 4; i++) {
+    if (strcmp(verb, "both") == 0) return 4;
+    static const char *const three[] = { "fork", "share", "same", "meet", "refill", "upgrade" };
+    for (size_t i = 0; i < 6; i++) {
         if (strcmp(verb, three[i]) == 0) return 3;
     }
     return 2;
@@ -218,8 +281,12 @@ static void do_words(struct run *r, char *words[], size_t count)
         r->budget = strtoull(words[1], NULL, 10);
     } else if (strcmp(verb, "meet") == 0) {
         do_meet(r, words);
-    } else if (strcmp(verb, "fork") == 0) {
+    } else if (strcmp(verb, "fork") == 0 || strcmp(verb, "share") == 0) {
         do_fork(r, words, count);
+    } else if (strcmp(verb, "both") == 0) {
+        do_both(r, words, count);
+    } else if (strcmp(verb, "same") == 0) {
+        do_same(r, words);
     } else if (strcmp(verb, "zygotify") == 0) {
         if (kernel_zygotify(r->w.kernel, vat, &e) == 0) steps(r, 1);
     } else if (strcmp(verb, "terminate") == 0) {
@@ -275,6 +342,7 @@ static void open_run(struct run *r, uint64_t seed)
     r->policy = (struct run_policy){ .self = r, .allow_cleanup = allow_cleanup };
     r->w.policy = &r->policy;
     for (int i = 0; i < 3; i++) r->vats[i] = vat_named(&r->w, s.vats[i]);
+    laws_watch(&r->laws, &r->w);
 }
 
 static void check_litter(struct run *r)
@@ -282,6 +350,26 @@ static void check_litter(struct run *r)
     if (r->budget == 0) r->budget = 2;
     steps(r, 5000);
     if (world_litter(&r->w) > 0) fail_msg("%.*s", SPAN_ARG(buf_span(&r->w.breaches)));
+}
+
+/* Cold: each vat's whole past in a machine of its own. */
+static void check_pasts(struct run *r)
+{
+    uint32_t next = next_vat(r).n;
+    for (uint32_t n = 1; n < next; n++) {
+        struct replay_report report;
+        struct err e = { 0 };
+        struct replay_request q = { .vat = { n }, .to = REPLAY_LATEST, .verify = true };
+        if (!alive(&r->w, q.vat)) continue;
+        int failed = kernel_replay(r->w.kernel, &r->w.port, &q, &report, &e);
+        if (failed != 0 && e.exit == EXIT_NOT_FOUND) { /* of a fork: its first snapshot is gone */
+            replay_report_fini(&report);
+            q.from = REPLAY_LATEST;
+            failed = kernel_replay(r->w.kernel, &r->w.port, &q, &report, &e);
+        }
+        if (failed != 0) fail_msg("v%u started anew: %s", n, e.text);
+        replay_report_fini(&report);
+    }
 }
 
 /* End every vat but boot: what is left is what the host, boot and the device hold. */
@@ -316,6 +404,7 @@ static void again_without_restarts(struct span text, uint64_t seed, struct buf *
         fail_msg("with restarts: %.200s\nwithout: %.200s", want->p + from, got.p + from);
     }
     buf_fini(&got);
+    laws_fini(&r.laws);
     world_close(&r.w);
 }
 
@@ -323,12 +412,14 @@ static void finish_run(struct run *r, uint64_t seed)
 {
     struct buf end = { 0 };
     check_litter(r);
+    check_pasts(r);
     world_dump(&r->w, &end);
     buf_putc(&end, '\0');
     end.n--;
     if (memmem(program.p, program.n, "restart", 7) != NULL) again_without_restarts(buf_span(&program), seed, &end);
     end_all(r);
     buf_fini(&end);
+    laws_fini(&r->laws);
     world_close(&r->w);
     buf_reset(&program);
 }
@@ -499,10 +590,36 @@ static bool make_fork(struct maker *m)
             const char *name = row(m, "o+", '*');
             if (name != NULL) n += snprintf(rest + n, sizeof rest - (size_t)n, " %s", name);
         }
-        put(m, "fork", rest);
+        put(m, chance(m, 1, 3) ? "share" : "fork", rest);
         return true;
     }
     return false;
+}
+
+/* Nobody near is metered: who answers one of two equal messages may fail at the other. */
+static bool all_unmetered(struct maker *m)
+{
+    for (int i = 0; i < CREATURES_MAX; i++) {
+        vat_id v = m->r->vats[i];
+        if (v.n > 0 && alive(&m->r->w, v) && vat_meter(m->r->w.kernel, v).p != NULL) return false;
+    }
+    return true;
+}
+
+/* A fork of the acting vat that has all it exports, if all can be asked for. */
+static bool make_twin(struct maker *m, char twin)
+{
+    struct clist_walk w = { 0 };
+    struct kernel *k = m->r->w.kernel;
+    char rest[LINE_MAX_BYTES - 16];
+    int n = snprintf(rest, sizeof rest, "%c", twin);
+    if (!vat_is_dynamic(k, m->vat) || vat_is_sealed(k, m->vat) || !all_unmetered(m)) return false;
+    for (unsigned count = 0; clist_next(k, m->vat, "o+", &w);) {
+        if (!clist_is_reachable(k, m->vat, w.r) || ++count > WORDS_MAX - 4) return false;
+        if (!span_is(w.vref, "o+0")) n += snprintf(rest + n, sizeof rest - (size_t)n, " %.*s", SPAN_ARG(w.vref));
+    }
+    put(m, chance(m, 1, 2) ? "share" : "fork", rest);
+    return true;
 }
 
 static bool make_illegal(struct maker *m)
@@ -595,6 +712,49 @@ static enum kind draw(struct maker *m)
     return CRANK;
 }
 
+static void do_made(struct maker *m)
+{
+    buf_printf(&program, "%s\n", m->line);
+    do_line(m->r, span_of(m->line));
+}
+
+static void do_one(struct maker *m, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(m->line, sizeof m->line, fmt, ap);
+    va_end(ap);
+    do_made(m);
+}
+
+/* What both of two can do: lines about what each has of its own. */
+static bool make_common(struct maker *m)
+{
+    static const enum kind kinds[] = { SEND, SEND, SEND, SUBSCRIBE, RESOLVE, CYCLE, DROP, RETIRE, SET };
+    return make_line(m, RNG_PICK(&m->g, kinds));
+}
+
+static void end_with_twins(struct maker *m)
+{
+    char twin = 'a' + CREATURES_MAX, rest[LINE_MAX_BYTES];
+    do_one(m, "budget 9");
+    do_one(m, "run");
+    for (int tries = 0; tries < 10; tries++) {
+        if (!pick_vat(m) || !make_twin(m, twin)) continue;
+        do_made(m);
+        do_one(m, "run");
+        if (alive(&m->r->w, vat_called(m->r, (char[]){ twin, '\0' }))) break;
+    }
+    if (!alive(&m->r->w, m->r->vats[CREATURES_MAX])) return;
+    for (int i = 0; i < TWIN_LINES; i++) {
+        if (!make_common(m)) continue;
+        const char *space = strchr(m->line, ' ');
+        snprintf(rest, sizeof rest, "both %c %c %.*s%s", m->letter, twin, (int)(space - m->line), m->line, space + 2);
+        do_one(m, "%s", rest);
+    }
+    do_one(m, "same %c %c", m->letter, twin);
+}
+
 static void random_program(uint64_t seed, unsigned lines)
 {
     static struct run r;
@@ -606,27 +766,40 @@ static void random_program(uint64_t seed, unsigned lines)
     for (int i = 0; i < KINDS; i++) m.weight[i] = i != CRANK && i != SEND && chance(&m, 1, 5) ? 0 : usual[i];
     for (unsigned made = 0, tries = 0; made < lines && tries < lines * 10; tries++) {
         if (!pick_vat(&m) || !make_line(&m, draw(&m))) continue;
-        buf_printf(&program, "%s\n", m.line);
-        do_line(&r, span_of(m.line));
+        do_made(&m);
         made++;
     }
+    end_with_twins(&m);
+    forks += r.laws.forks;
     finish_run(&r, seed);
 }
 
 /* -- tests -------------------------------------------------------------------------------------------- */
 
-static unsigned program_count = 300;
+static unsigned program_count = 200;
 
 TEST(random_programs)
 {
     uint64_t seed = rng_seed_from_env(20241);
     for (unsigned i = 0; i < program_count; i++) random_program(seed + i, 60);
+    print_message("%llu forks, %llu twins\n", (unsigned long long)forks, (unsigned long long)twins);
+    if (program_count >= 200) assert_true(forks >= program_count / 4 && twins >= program_count / 10);
 }
 
 /* The seed a program names in its first line sets its world up. */
-static void run_file(const char *path)
+static void run_program(void)
 {
     static struct run r;
+    buf_putc(&program, '\0');
+    program.n--;
+    program_seed = strncmp(program.p, "# seed ", 7) == 0 ? strtoull(program.p + 7, NULL, 10) : 1;
+    open_run(&r, program_seed);
+    do_text(&r, buf_span(&program));
+    finish_run(&r, program_seed);
+}
+
+static void read_program(const char *path)
+{
     char bytes[4096];
     size_t n;
     FILE *f = fopen(path, "r");
@@ -634,12 +807,12 @@ static void run_file(const char *path)
     buf_reset(&program);
     while ((n = fread(bytes, 1, sizeof bytes, f)) > 0) buf_put(&program, (struct span){ bytes, n });
     fclose(f);
-    buf_putc(&program, '\0');
-    program.n--;
-    program_seed = strncmp(program.p, "# seed ", 7) == 0 ? strtoull(program.p + 7, NULL, 10) : 1;
-    open_run(&r, program_seed);
-    do_text(&r, buf_span(&program));
-    finish_run(&r, program_seed);
+}
+
+static void run_file(const char *path)
+{
+    read_program(path);
+    run_program();
 }
 
 static char **files;
@@ -663,19 +836,98 @@ TEST(programs_in_files)
     closedir(dir);
 }
 
+/* -- making one smaller ---------------------------------------------------------------------------------- */
+
+/* Does it still fail?  Tried in a process of its own, which says nothing. */
+static bool still_fails(void)
+{
+    char path[64];
+    int status = 0, fd = memfd_create("program", 0);
+    if (fd < 0 || write(fd, program.p, program.n) != (ssize_t)program.n) return false;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        alarm(20);
+        if (freopen("/dev/null", "w", stdout) == NULL || freopen("/dev/null", "w", stderr) == NULL) _exit(0);
+        execl("/proc/self/exe", "test_programs", "-q", path, (char *)NULL);
+        _exit(0);
+    }
+    close(fd);
+    return pid > 0 && waitpid(pid, &status, 0) == pid && status != 0;
+}
+
+/* The program without some of its lines; false if there are none so far on. */
+static bool without(struct buf *out, const struct buf *from, size_t first, size_t count)
+{
+    size_t line = 0;
+    buf_reset(out);
+    for (size_t at = 0; at < from->n; line++) {
+        size_t n = (size_t)((char *)memchr(from->p + at, '\n', from->n - at) - (from->p + at)) + 1;
+        if (line < first || line >= first + count) buf_put(out, (struct span){ from->p + at, n });
+        at += n;
+    }
+    return first < line;
+}
+
+static size_t lines_of(const struct buf *b)
+{
+    size_t lines = 0;
+    for (size_t i = 0; i < b->n; i++) lines += b->p[i] == '\n';
+    return lines;
+}
+
+static void shrink(void)
+{
+    struct buf whole = { 0 };
+    for (size_t many = lines_of(&program) / 2; many > 0; many = many > 1 ? many / 2 : 0) {
+        for (size_t at = 1;;) { /* behind the seed */
+            buf_reset(&whole);
+            buf_put(&whole, buf_span(&program));
+            if (!without(&program, &whole, at, many)) break;
+            if (still_fails()) continue;
+            buf_reset(&program);
+            buf_put(&program, buf_span(&whole));
+            at += many;
+        }
+        buf_reset(&program);
+        buf_put(&program, buf_span(&whole));
+    }
+    buf_fini(&whole);
+}
+
+static int say_if_failed(void **state)
+{
+    (void)state;
+    if (program.n > 0 && still_fails()) shrink();
+    if (program.n > 0) say_program();
+    buf_reset(&program);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "-s") == 0) {
+        read_program(argv[2]);
+        shrink();
+        say_program();
+        return 0;
+    }
+    bool quiet = argc == 3 && strcmp(argv[1], "-q") == 0; /* told only by the exit status */
     signal(SIGABRT, on_abort);
     signal(SIGSEGV, on_abort);
+    if (quiet) argv++, argc--;
     if (argc == 3 && strcmp(argv[1], "-n") == 0) {
         program_count = (unsigned)atoi(argv[2]);
         argc = 1;
     }
     files = argc > 1 ? argv + 1 : NULL;
+    const struct CMUnitTest silent[] = { cmocka_unit_test(programs_in_files) };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(programs_in_files, say_if_failed),
         cmocka_unit_test_teardown(random_programs, say_if_failed),
     };
+    if (quiet) return _cmocka_run_group_tests("quiet", silent, 1, NULL, NULL);
     if (argc > 1) return _cmocka_run_group_tests("files", tests, 1, NULL, NULL);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -119,12 +119,23 @@ static void on_slog(void *self, const struct slog_event *event)
     buf_putc(&w->slog, '\n');
 }
 
+static void on_crank(void *self, uint64_t number, struct span message, const char *crankhash,
+                     const char *activityhash)
+{
+    struct world *w = self;
+    (void)number;
+    (void)crankhash;
+    (void)activityhash;
+    buf_reset(&w->event);
+    buf_put(&w->event, message);
+}
+
 static void open_kernel(struct world *w)
 {
     struct kernel_options o = { .max_vats_online = w->setup.online_max,
                                 .devices = w->setup.host,
                                 .preload = w->setup.preload,
-                                .sink = { .self = w, .note = on_note } };
+                                .sink = { .self = w, .note = on_note, .crank = on_crank } };
     struct err e;
     if (w->setup.slog) o.sink.slog = on_slog;
     if (kernel_open(w->store, &w->port, &o, &w->kernel, &e) != 0) fail_msg("%s", e.text);
@@ -322,6 +333,7 @@ void world_close(struct world *w)
     buf_fini(&w->notes);
     buf_fini(&w->breaches);
     buf_fini(&w->slog);
+    buf_fini(&w->event);
 }
 
 /* -- dumps --------------------------------------------------------------------------------------- */

@@ -66,6 +66,7 @@ struct world {
     struct buf notes;    /* what the kernel said to people */
     struct buf breaches; /* what audits found, one a line */
     struct buf slog;     /* its lines; that spans nest is checked as they come */
+    struct buf event;    /* of the last crank */
     bool span_open[SLOG_SPANS];
     vat_id boot, admin;
     kref bootstrap;

@@ -123,6 +123,8 @@ KERNEL := \
 	upgrade_store \
 	lifecycle \
 	fork \
+	offline \
+	limits \
 	fork_clone \
 	lineage \
 	route \

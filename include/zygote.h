@@ -253,9 +253,19 @@ struct zygote_cleanup {
 };
 #define ZYGOTE_UNLIMITED UINT64_MAX
 
+/* What a fork wrote: rows of the child, and the parent's heap, if its snapshot was not
+ * current.  Nothing of it is in the computrons. */
+struct zygote_forked {
+    uint64_t vatstore_keys, vatstore_bytes; /* names and values */
+    uint64_t clist_entries;
+    uint64_t snapshot_bytes;                /* not compressed */
+};
+
 struct zygote_crank {
     uint64_t computrons;           /* 0: none were counted */
     struct zygote_cleanup cleaned; /* did_cleanup */
+    struct zygote_forked forked;   /* vat_created, of a fork; crank_complete, of a seal, of a vat
+                                      taken offline, or of a fork that was refused late */
 };
 
 /* Asked after each crank whether to go on.  A function that is NULL says yes, and allows
@@ -265,6 +275,7 @@ struct zygote_run_policy {
     /* May a terminated vat be cleaned up now?  `budget` comes in unlimited, and limits each
      * phase of the next crank (0 counts as 1). */
     bool (*allow_cleanup)(void *self, struct zygote_cleanup *budget);
+    /* Also of a fork, whose computrons are those of its parent's bringOutYourDead. */
     bool (*vat_created)(void *self, const struct zygote_crank *crank);
     bool (*crank_complete)(void *self, const struct zygote_crank *crank);
     /* The run has failed, and is over whatever the answer. */
@@ -297,8 +308,9 @@ struct zygote_run_policy zygote_policy_forever(void);
 struct zygote_run_policy zygote_policy_crank_count(struct zygote_policy_state *state,
                                                    uint64_t max_cranks, uint64_t max_vats,
                                                    bool count_empty);
-/* So many computrons; a new vat counts 100,000.  `cleanup_budget` rows of each phase at a
- * time; 0: 100.  Upstream: computronCounter. */
+/* So many computrons; a new vat counts 100,000, and what a fork wrote as many as take about
+ * the same time (100 a row, 1 for 4 bytes).  `cleanup_budget` rows of each phase at a time;
+ * 0: 100.  Upstream: computronCounter. */
 struct zygote_run_policy zygote_policy_computron_limit(struct zygote_policy_state *state,
                                                        uint64_t computrons,
                                                        uint64_t cleanup_budget);
@@ -367,8 +379,11 @@ struct zygote_kernel_options {
     int64_t default_reap_interval;  /* deliveries, or ZYGOTE_NEVER */
     int64_t default_reap_gc_krefs;  /* likewise */
     int64_t snapshot_interval;      /* transcript entries between snapshots */
+    int64_t max_vats;               /* how many there may be: the config's limits.maxVats; or
+                                       ZYGOTE_NEVER, no limit.  Not with "zygotes": false */
 };
-/* Upstream: controller.changeKernelOptions.  fails ZYGOTE_MISUSE a number out of range */
+/* Upstream: controller.changeKernelOptions, but for max_vats.
+ * fails  ZYGOTE_MISUSE a number out of range */
 int zygote_change_kernel_options(struct zygote *z, const struct zygote_kernel_options *options);
 /* Queue what an upgrade of the store's schema left to be done.
  * Upstream: controller.injectQueuedUpgradeEvents. */

@@ -18,12 +18,14 @@
 //
 //   zygote         kind: the handle of a sealed vat, { vatID }
 //   zygotes        vatID -> its handle
+//   forkLimits, forkBudgets, nextForkBudget    see limits.js
 //
 // Fork, in three steps: fork() checks what can be checked without the kernel
 // and calls D(device).forkVat(), which names the child at once; the kernel
 // clones the parent in a crank of its own; newVatCallback() brings the child's
 // root and the objects that correspond to `oldrefs`, or an error.  zygotify()
-// is the same dance with zygotifyVat() and zygoteCallback().
+// is the same dance with zygotifyVat() and zygoteCallback(), and takeOffline() with
+// offlineCallback().
 import { b, Fail, q } from '@endo/errors';
 import { E, Far, passStyleOf } from '@endo/far';
 import { isNat, Nat } from '@endo/nat';
@@ -35,6 +37,7 @@ import {
     prepareSingleton,
     provide,
 } from './durable.js';
+import { checkLimitOptions, prepareLimits } from './limits.js';
 
 const { hasOwn } = Object;
 
@@ -99,7 +102,11 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
         runningVats.set(vatID, null);
     };
 
+    // Assigned below, after the collections of old.
+    let limits;
+
     const forgetVat = vatID => {
+        limits.forget(vatID);
         runningVats.delete(vatID);
         exitingVats.delete(vatID);
         if (managedVats.has(vatID)) {
@@ -118,6 +125,7 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
 
     const pendingVats = new Map(); // child vatID -> { succeed(results), fail(error) }
     const pendingZygotes = new Map(); // vatID -> promise kit
+    const pendingOffline = new Map(); // vatID -> promise kits, in the order of their events
     const pendingBundles = new Map(); // bundleID -> promise kit
     const pendingUpgrades = new Map(); // upgradeID -> promise kit
 
@@ -135,6 +143,7 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
         const waiting =
             pendingVats.size +
             pendingZygotes.size +
+            pendingOffline.size +
             pendingBundles.size +
             pendingUpgrades.size +
             exitingVats.size;
@@ -244,8 +253,10 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
     const convertForkOptions = options => {
         const style = passStyleOf(options);
         style === 'copyRecord' || Fail`fork: options must be a record, not ${q(style)}`;
-        const { name, meter, critical, reapInterval, promises, ...rest } = options;
+        const { name, meter, critical, reapInterval, promises, forkable, maxForks, ...rest } =
+            options;
         checkNoMore(rest, bad => Fail`fork() received unknown options: ${q(bad)}`);
+        checkLimitOptions('fork', { forkable, maxForks });
         const out = {};
         if (name !== undefined) {
             typeof name === 'string' || Fail`fork: name must be a string`;
@@ -283,16 +294,20 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
     const forkVat = (vatID, oldrefs = harden([]), options = harden({})) => {
         insistNotPaused();
         isRunning(vatID) || Fail`vat terminated`;
+        limits.insistForkable(vatID, 'fork');
         checkOldrefs(oldrefs);
         const converted = convertForkOptions(options);
+        limits.insistAffordable(vatID, options);
         const childID = D(vatAdminDev).forkVat(vatID, oldrefs, converted);
         noteVat(childID);
+        limits.charge(vatID, childID, options);
         const { promise, resolve, reject } = makePromiseKit();
         pendingVats.set(childID, {
             succeed: ({ rootObject: root, newrefs: refs = [] }) =>
                 resolve(harden({ adminNode: makeAdminNode(childID), root, refs })),
             fail: error => {
                 forgetVat(childID);
+                limits.refund(vatID, options);
                 reject(error instanceof Error ? error : Error(`${error}`));
             },
         });
@@ -307,6 +322,7 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
     const zygotify = vatID => {
         insistNotPaused();
         isRunning(vatID) || Fail`vat terminated`;
+        limits.insistForkable(vatID, 'zygotify');
         if (zygotes.has(vatID)) {
             return zygotes.get(vatID);
         }
@@ -315,6 +331,16 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
             pendingZygotes.set(vatID, makePromiseKit());
         }
         return pendingZygotes.get(vatID).promise;
+    };
+
+    // Each request is an event, and each event is answered in its turn.
+    const takeOffline = vatID => {
+        insistNotPaused();
+        isRunning(vatID) || Fail`vat terminated`;
+        D(vatAdminDev).takeOffline(vatID);
+        const kit = makePromiseKit();
+        pendingOffline.set(vatID, [...(pendingOffline.get(vatID) || []), kit]);
+        return kit.promise;
     };
 
     makeAdminNode = prepareKind(baggage, 'adminNode', vatID => ({ vatID }), {
@@ -353,6 +379,9 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
         zygotify({ state }) {
             return zygotify(state.vatID);
         },
+        takeOffline({ state }) {
+            return takeOffline(state.vatID);
+        },
     });
 
     // ---- the service ----------------------------------------------------------
@@ -369,6 +398,8 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
             useTranscript,
             reapInterval,
             critical, // a capability, told to the kernel as a boolean
+            forkable, // these two are for finishCreation()
+            maxForks,
             ...rest
         } = options;
         checkType('name', name, 'string');
@@ -388,6 +419,7 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
         checkType('useTranscript', useTranscript, 'boolean');
         checkType('reapInterval', reapInterval, 'number');
         checkNoMore(rest, bad => Fail`CreateVatOptions: unknown options ${q(bad)}`);
+        checkLimitOptions('CreateVatOptions', { forkable, maxForks });
         if (critical) {
             critical === criticalVatKey || Fail`invalid criticalVatKey`;
         }
@@ -404,9 +436,10 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
         });
     };
 
-    const finishCreation = vatID => {
+    const finishCreation = (vatID, options) => {
         const { promise, resolve, reject } = makePromiseKit();
         noteVat(vatID);
+        limits.limit(vatID, options);
         const adminNode = makeAdminNode(vatID);
         pendingVats.set(vatID, {
             succeed: ({ rootObject: root }) => resolve(root),
@@ -462,12 +495,13 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
             const converted = convertCreateOptions(options);
             if (passStyleOf(bundleOrCap) === 'remotable') {
                 const bundleID = bundleIDOf(bundleOrCap);
-                return finishCreation(D(vatAdminDev).createByBundleID(bundleID, converted));
+                const vatID = D(vatAdminDev).createByBundleID(bundleID, converted);
+                return finishCreation(vatID, options);
             }
             // a whole bundle in a message: kept because the service always took it
             bundleOrCap.moduleFormat ||
                 Fail`createVat(bundle) does not look like a bundle`;
-            return finishCreation(D(vatAdminDev).createByBundle(bundleOrCap, converted));
+            return finishCreation(D(vatAdminDev).createByBundle(bundleOrCap, converted), options);
         },
         createVatByName(name, options = {}) {
             insistNotPaused();
@@ -476,7 +510,8 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
             const converted = convertCreateOptions(options);
             const bundlecap = D(vatAdminDev).getNamedBundleCap(name);
             const bundleID = D(bundlecap).getBundleID();
-            return finishCreation(D(vatAdminDev).createByBundleID(bundleID, converted));
+            const vatID = D(vatAdminDev).createByBundleID(bundleID, converted);
+            return finishCreation(vatID, options);
         },
     });
 
@@ -497,6 +532,8 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
     zygotes = provide(baggage, 'zygotes', () =>
         makeScalarBigMapStore('zygotes', { durable: true }),
     );
+
+    limits = prepareLimits(baggage);
 
     // ---- messages from the kernel, and from whoever holds the root -------------
 
@@ -563,6 +600,20 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
             checkForQuiescence();
         },
 
+        // A vat was taken offline, or could not be.
+        offlineCallback(vatID, results) {
+            const [kit, ...others] = takePending(pendingOffline, vatID) || [];
+            if (others.length) {
+                pendingOffline.set(vatID, others);
+            }
+            if (hasOwn(results, 'error')) {
+                kit?.reject(results.error);
+            } else {
+                kit?.resolve(undefined);
+            }
+            checkForQuiescence();
+        },
+
         vatUpgradeCallback(upgradeID, success, error, incarnationNumber) {
             const kit = takePending(pendingUpgrades, upgradeID);
             if (!kit) {
@@ -586,6 +637,9 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
             const kit = runningVats.get(vatID);
             takePending(pendingVats, vatID)?.fail(info);
             takePending(pendingZygotes, vatID)?.reject(Error('vat terminated'));
+            takePending(pendingOffline, vatID)?.forEach(({ reject }) =>
+                reject(Error('vat terminated')),
+            );
             if (zygotes.has(vatID)) {
                 zygotes.delete(vatID);
             }

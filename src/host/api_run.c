@@ -10,9 +10,11 @@ _Static_assert(ZYGOTE_UNLIMITED == CLEANUP_UNLIMITED, "no limit is no limit");
 static struct zygote_crank crank_of(const struct crank_report *r)
 {
     const struct cleanup_work *c = &r->cleaned;
+    const struct fork_work *f = &r->forked;
     return (struct zygote_crank){
         r->computrons,
         { c->exports, c->imports, c->promises, c->kv, c->snapshots, c->transcripts },
+        { f->vatstore_keys, f->vatstore_bytes, f->clist_entries, f->snapshot_bytes },
     };
 }
 
@@ -163,20 +165,35 @@ struct zygote_run_policy zygote_policy_crank_count(struct zygote_policy_state *s
                                        .empty_crank = count_empty };
 }
 
-enum { COMPUTRONS_OF_A_VAT = 100000, COMPUTRONS_OF_A_FAILURE = 1000000 };
+/* A vat and a failure count what they do upstream.  A row is worth about the time that a
+ * hundred computrons take, and so are some 400 bytes of a heap. */
+enum {
+    COMPUTRONS_OF_A_VAT = 100000,
+    COMPUTRONS_OF_A_FAILURE = 1000000,
+    COMPUTRONS_OF_A_ROW = 100,
+    BYTES_OF_A_COMPUTRON = 4,
+};
+
+static uint64_t worth(const struct zygote_crank *crank)
+{
+    const struct zygote_forked *f = &crank->forked;
+    return (f->vatstore_keys + f->clist_entries) * COMPUTRONS_OF_A_ROW +
+           (f->vatstore_bytes + f->snapshot_bytes) / BYTES_OF_A_COMPUTRON;
+}
 
 static bool count_computrons(void *self, const struct zygote_crank *crank)
 {
     struct zygote_policy_state *s = self;
-    add(&s->count, crank->computrons);
+    add(&s->count, crank->computrons + worth(crank));
     return under(s->count, s->limit);
 }
 
 static bool count_created(void *self, const struct zygote_crank *crank)
 {
     struct zygote_policy_state *s = self;
-    (void)crank;
-    add(&s->count, COMPUTRONS_OF_A_VAT);
+    /* Upstream leaves out those of a vat's start. */
+    uint64_t computrons = crank->forked.snapshot_bytes > 0 ? crank->computrons : 0;
+    add(&s->count, COMPUTRONS_OF_A_VAT + computrons + worth(crank));
     return under(s->count, s->limit);
 }
 

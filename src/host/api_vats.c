@@ -213,13 +213,15 @@ static int64_t reap_of(int64_t given)
 static int change(struct zygote *z, const struct zygote_kernel_options *o)
 {
     if (o == NULL || o->default_reap_interval < ZYGOTE_NEVER ||
-        o->default_reap_gc_krefs < ZYGOTE_NEVER || o->snapshot_interval < 0)
+        o->default_reap_gc_krefs < ZYGOTE_NEVER || o->snapshot_interval < 0 ||
+        o->max_vats < ZYGOTE_NEVER)
         return err_set(&z->err, EXIT_USAGE,
-                       "options are positive numbers; those about reaping also ZYGOTE_NEVER");
+                       "options are positive numbers; those about reaping, and max_vats, also ZYGOTE_NEVER");
     struct kernel_changes c = {
         .default_reap_interval = reap_of(o->default_reap_interval),
         .default_reap_gc_krefs = reap_of(o->default_reap_gc_krefs),
         .snapshot_interval = o->snapshot_interval == 0 ? -1 : o->snapshot_interval,
+        .max_vats = o->max_vats,
     };
     return kernel_change_options(z->kernel, &c, &z->err);
 }

@@ -40,8 +40,8 @@ static const struct config_key root_keys[] = {
 
 static const struct config_key limit_keys[] = {
     { "maxVatsOnline", NULL },
-    { "maxVats", "not in this release; remove it" },
-    { "maxForks", "not in this release; remove it" },
+    { "maxVats", NULL },
+    { "maxForks", "it is said of each vat: createVat(cap, { maxForks: 3 })" },
     { NULL, NULL },
 };
 
@@ -95,11 +95,28 @@ static int read_limits(const struct config_reader *r, struct place root, struct 
                        struct err *e)
 {
     struct place limits = config_at(r, root, "limits");
-    int64_t online = 0;
+    int64_t online = 0, vats = 0;
     if (config_check_keys(r, limits, limit_keys, e) != 0 ||
-        config_count(r, limits, "maxVatsOnline", 1, &online, e) != 0)
+        config_count(r, limits, "maxVatsOnline", 1, &online, e) != 0 ||
+        config_count(r, limits, "maxVats", 1, &vats, e) != 0)
         return -1;
     out->vats_online_max = (uint64_t)online;
+    out->genesis.max_vats = (uint64_t)vats;
+    return 0;
+}
+
+/* A store like upstream's to the byte has no such limit; and one that its own vats exceed
+ * would never make another. */
+static int check_max_vats(const struct config_reader *r, struct place root,
+                          const struct genesis *g, struct err *e)
+{
+    struct place p = config_at(r, config_at(r, root, "limits"), "maxVats");
+    if (g->max_vats > 0 && !g->zygotes)
+        return config_fail(r, p, EXIT_USAGE, e,
+                           "is for stores whose vats can be forked; remove it, or \"zygotes\": false");
+    if (g->max_vats > 0 && g->max_vats < g->vat_count)
+        return config_fail(r, p, EXIT_USAGE, e, "is too few: the config itself has %zu vats",
+                           g->vat_count);
     return 0;
 }
 
@@ -156,6 +173,7 @@ static int read_root(struct config_reader *r, struct place root,
     g->zygotes = flags.zygotes;
     if (config_read_named_bundles(r, config_at(r, root, "bundles"), &bundles, e) != 0 ||
         config_read_vats(r, root, o, &flags, &bundles, g, e) != 0 ||
+        check_max_vats(r, root, g, e) != 0 ||
         config_read_devices(r, root, o, &flags, &bundles, g, e) != 0 ||
         read_boot(r, o, g, e) != 0)
         return -1;

@@ -12,6 +12,7 @@
  *   keepTranscripts          true   keep what vats were told before their last snapshot
  *   keepSnapshots            false  keep the heaps of earlier snapshots
  *   limits.maxVatsOnline     50     how many vats have a live worker at once
+ *   limits.maxVats           none   how many vats there may be (kernel/limits.h)
  *
  * Differences: vats are XS workers (defaultManagerType defaults to xs-worker), and the four
  * system vats but vatAdmin are added only on request.

@@ -1,6 +1,7 @@
 /* What a host may do to a kernel between runs (kernel.h; upstream's controller.js). */
 #include "kernel/external.h"
 #include "kernel/lifecycle.h"
+#include "kernel/limits.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
 #include "kernel/queue.h"
@@ -53,10 +54,11 @@ void kernel_reap_all(struct kernel *k)
  * can be undone: this is no crank. */
 static int snapshot_one(struct kernel *k, vat_id vat, bool *saved, struct err *e)
 {
-    bool bad;
+    struct snapshot_taken taken;
     memset(&k->fate, 0, sizeof k->fate);
-    if (warehouse_snapshot(k, vat, 2, saved, &bad, e) != 0) return -1;
-    if (!bad) return 0;
+    if (warehouse_snapshot(k, vat, 2, &taken, e) != 0) return -1;
+    *saved = taken.saved;
+    if (!taken.bad) return 0;
     struct capdata info;
     marshal_error(kernel_arena(k), SPAN("vat could not be brought to rest for its snapshot"), &info);
     vat_terminate(k, vat, true, &info);
@@ -228,6 +230,9 @@ static int apply_changes(struct kernel *k, const struct kernel_changes *c, struc
     if (bad_threshold(c->default_reap_interval) || bad_threshold(c->default_reap_gc_krefs)) {
         return err_set(e, EXIT_USAGE, "a default for reaping is a positive number, or 'never'");
     }
+    if (c->max_vats != 0 && !k->zygotes) {
+        return err_set(e, EXIT_USAGE, "maxVats is for stores with forks, and this one has \"zygotes\": false");
+    }
     if (c->default_reap_interval != REAP_DEFAULT) {
         change_threshold(k, "deliveries", c->default_reap_interval);
     }
@@ -237,6 +242,7 @@ static int apply_changes(struct kernel *k, const struct kernel_changes *c, struc
     if (c->snapshot_interval >= 0) {
         state_set_u64(k, SPAN("kernel.snapshotInterval"), (uint64_t)c->snapshot_interval);
     }
+    if (c->max_vats != 0) limits_set_max_vats(k, c->max_vats < 0 ? 0 : (uint64_t)c->max_vats);
     return 0;
 }
 

@@ -186,11 +186,11 @@ static int do_job(struct kernel *k, const struct job *j, struct crank_result *r,
  * any delivery. */
 static int save_snapshot(struct kernel *k, struct crank_result *r, struct err *e)
 {
-    bool bad;
+    struct snapshot_taken taken;
     if (!r->delivered) return 0;
     memset(&k->fate, 0, sizeof k->fate);
-    if (warehouse_snapshot(k, r->vat, 0, NULL, &bad, e) != 0) return -1;
-    if (!bad) return 0;
+    if (warehouse_snapshot(k, r->vat, 0, &taken, e) != 0) return -1;
+    if (!taken.bad) return 0;
     judge(k, &(struct delivered){ .ok = k->fate.exiting,
                                   .problem = SPAN("vat could not be brought to rest for its snapshot") }, r);
     r->measure_dirt = false;
@@ -236,6 +236,7 @@ static void deduct(struct kernel *k, struct span meter, uint64_t computrons)
 static enum crank_kind kind_of(const struct job *j, const struct crank_result *r)
 {
     if (j->work == WORK_CLEANUP) return CRANK_CLEANUP;
+    if (r->counts_as != CRANK_EMPTY) return r->counts_as;
     if (!r->delivered) return CRANK_EMPTY;
     /* Every event's text begins with its type. */
     bool create = j->work == WORK_EVENT && span_starts(j->text, SPAN("{\"type\":\"create-vat\""));
@@ -252,7 +253,7 @@ static int deliver(struct kernel *k, const struct job *j, struct crank_report *r
     if (do_job(k, j, &r, e) != 0) return -1;
     kernel_step_label(k, "delivered");
     if (keep_or_undo(k, &r, e) != 0) return -1;
-    *report = (struct crank_report){ kind_of(j, &r), r.computrons, r.cleaned };
+    *report = (struct crank_report){ kind_of(j, &r), r.computrons, r.cleaned, r.forked };
     if (r.meter.p != NULL) deduct(k, r.meter, r.computrons);
     if (r.measure_dirt) vat_add_dirt(k, r.vat, r.computrons, r.gc_krefs);
     if (r.terminate) {

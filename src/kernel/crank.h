@@ -32,6 +32,8 @@ struct crank_result {
     kref *release;       /* references the event held, to give back after an abort */
     size_t release_count;
     struct cleanup_work cleaned; /* of a dead vat */
+    enum crank_kind counts_as;   /* for the run policy, where `delivered` does not tell */
+    struct fork_work forked;
 };
 
 /* Run one crank.  `policy` (NULL: unlimited) is asked only whether to clean up.

@@ -5,6 +5,7 @@
 #include "kernel/fork.h"
 #include "kernel/lifecycle.h"
 #include "kernel/object.h"
+#include "kernel/offline.h"
 #include "kernel/promise.h"
 #include "kernel/route.h"
 #include "kernel/upgrade.h"
@@ -119,6 +120,7 @@ static const struct {
     { "upgrade-vat", upgrade_crank },
     { "fork-vat", fork_crank },
     { "zygotify-vat", zygotify_crank },
+    { "take-offline", offline_crank },
 };
 
 int event_run(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)

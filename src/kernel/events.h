@@ -11,7 +11,7 @@
 
 /* An event of the run queue: send, notify, create-vat, startVat, upgrade-vat,
  * changeVatOptions, and ours:
- * fork-vat, zygotify-vat.
+ * fork-vat, zygotify-vat, take-offline.
  * fails  EXIT_INCOMPATIBLE an event that only another release can do; the world's faults. */
 int event_run(struct kernel *k, struct jval event, struct crank_result *r, struct err *e) MUST_CHECK;
 

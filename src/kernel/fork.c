@@ -5,6 +5,8 @@
 #include "kernel/external.h"
 #include "kernel/fork_clone.h"
 #include "kernel/gc.h"
+#include "kernel/limits.h"
+#include "kernel/meter.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
 #include "kernel/vats.h"
@@ -135,9 +137,17 @@ static bool is_export(struct kernel *k, vat_id vat, kref o)
            clist_row(k, vat, o, &row) && row.reachable;
 }
 
+static struct span options_refusal(struct kernel *k, const struct fork_event *r)
+{
+    struct span meter = r->options.meter;
+    if (meter.p != NULL && !meter_get(k, meter, NULL, NULL)) return SPAN("there is no such meter");
+    return r->child.n != 0 ? limits_refusal(k) : SPAN_NONE; /* a seal makes no vat */
+}
+
 static struct span refusal(struct kernel *k, const struct fork_event *r)
 {
     struct span why = fork_refusal(k, r->parent, r->options.share);
+    if (why.p == NULL) why = options_refusal(k, r);
     for (size_t i = 0; why.p == NULL && i < r->count; i++) {
         if (!is_export(k, r->parent, r->oldrefs[i])) {
             why = arena_printf(kernel_arena(k), "oldrefs[%zu] is not an export of this vat", i);
@@ -148,8 +158,8 @@ static struct span refusal(struct kernel *k, const struct fork_event *r)
 
 /* -- answering ----------------------------------------------------------------------------------- */
 
-static void call_back(struct kernel *k, struct span method, vat_id vat, const struct pass *result,
-                      struct crank_result *r)
+void fork_call_back(struct kernel *k, struct span method, vat_id vat, const struct pass *result,
+                    struct crank_result *r)
 {
     struct arena *a = kernel_arena(k);
     const struct pass *args[] = { pass_string(a, span_of_vat(k, vat)), result };
@@ -157,15 +167,15 @@ static void call_back(struct kernel *k, struct span method, vat_id vat, const st
     r->admin_args = pass_array(a, 2, args);
 }
 
-static void report_refusal(struct kernel *k, struct span method, vat_id vat, bool host,
-                           struct span why, struct crank_result *r)
+void fork_report_refusal(struct kernel *k, struct span method, vat_id vat, bool host,
+                         struct span why, struct crank_result *r)
 {
     struct arena *a = kernel_arena(k);
     kernel_note(k, "%s: %.*s", vat_id_text(vat).s, SPAN_ARG(why));
     if (host) return;
     struct span key = SPAN("error");
     const struct pass *error = pass_error(a, SPAN("Error"), why);
-    call_back(k, method, vat, pass_record(a, 1, &key, &error), r);
+    fork_call_back(k, method, vat, pass_record(a, 1, &key, &error), r);
 }
 
 /* -- a current snapshot ------------------------------------------------------------------------------ */
@@ -177,21 +187,24 @@ static void release_oldrefs(struct kernel *k, const struct fork_event *r)
     }
 }
 
-/* Make the vat's snapshot current: nothing but load-snapshot in its span.  A function of
- * the store alone, so that every node of a consensus machine does the same.
- * out  *wrote  it was not, and the vat brought out its dead
- *      *bad    in which it failed. */
-static int make_current(struct kernel *k, vat_id vat, bool *wrote, bool *bad, struct err *e)
+int fork_make_current(struct kernel *k, vat_id vat, struct crank_result *r, bool *bad,
+                      struct err *e)
 {
+    struct snapshot_taken taken;
     struct transcript_bounds t;
     struct snapshot_info have;
     struct span name = span_of_vat(k, vat);
     bool found = transcript_bounds(k->store, name, &t);
     INVARIANT(found);
-    *wrote = t.end - t.start > 1 || !snapshot_info(k->store, name, &have);
-    if (!*wrote) return 0;
+    *bad = false;
+    if (t.end - t.start == 1 && snapshot_info(k->store, name, &have)) return 0;
     memset(&k->fate, 0, sizeof k->fate);
-    return warehouse_snapshot(k, vat, 1, NULL, bad, e);
+    if (warehouse_snapshot(k, vat, 1, &taken, e) != 0) return -1;
+    *bad = taken.bad;
+    r->counts_as = CRANK_DELIVERY;
+    r->computrons = taken.computrons;
+    r->forked.snapshot_bytes = taken.bytes;
+    return 0;
 }
 
 /* Check the request and bring the parent to rest.  A refusal that comes after the parent
@@ -200,15 +213,15 @@ static int make_current(struct kernel *k, vat_id vat, bool *wrote, bool *bad, st
 static int prepare(struct kernel *k, const struct fork_event *r, struct span *why,
                    struct crank_result *out, struct err *e)
 {
-    bool wrote = false, bad = false;
+    bool bad;
     *why = refusal(k, r);
     if (why->p == NULL && !vat_is_sealed(k, r->parent)) {
         kernel_step_label(k, "fork: checked");
-        if (make_current(k, r->parent, &wrote, &bad, e) != 0) return -1;
+        if (fork_make_current(k, r->parent, out, &bad, e) != 0) return -1;
         *why = bad ? SPAN("vat could not be brought to rest for its snapshot") : refusal(k, r);
     }
     if (why->p == NULL) return 0;
-    if (wrote) {
+    if (out->counts_as != CRANK_EMPTY) {
         out->abort = out->consume = true;
         out->release = r->oldrefs;
         out->release_count = r->count;
@@ -239,7 +252,7 @@ static void report_child(struct clone *c, struct crank_result *out)
     struct span keys[] = { SPAN("newrefs"), SPAN("rootObject") };
     const struct pass *values[] = { pass_array(a, c->r->count, refs), pass_undefined(a) };
     if (c->root.kind != KREF_INVALID) values[1] = pass_slot(a, span_of_kref(k, c->root), SPAN_NONE);
-    call_back(k, SPAN("newVatCallback"), c->r->child, pass_record(a, 2, keys, values), out);
+    fork_call_back(k, SPAN("newVatCallback"), c->r->child, pass_record(a, 2, keys, values), out);
 }
 
 int fork_crank(struct kernel *k, struct jval event, struct crank_result *out, struct err *e)
@@ -249,13 +262,17 @@ int fork_crank(struct kernel *k, struct jval event, struct crank_result *out, st
     kernel_step_label(k, "fork: taken up");
     if (prepare(k, &r, &why, out, e) != 0) return -1;
     if (why.p != NULL) {
-        report_refusal(k, SPAN("newVatCallback"), r.child, r.host, why, out);
+        fork_report_refusal(k, SPAN("newVatCallback"), r.child, r.host, why, out);
         kernel_step_label(k, "fork: refused");
         return 0;
     }
     kernel_step_label(k, "fork: snapshot current");
     struct clone c = { .k = k, .r = &r };
     clone_rows(&c);
+    out->counts_as = CRANK_CREATE_VAT;
+    out->forked.vatstore_keys = c.work.vatstore_keys;
+    out->forked.vatstore_bytes = c.work.vatstore_bytes;
+    out->forked.clist_entries = c.work.clist_entries;
     report_child(&c, out);
     kernel_step_label(k, "fork: child reported");
     release_oldrefs(k, &r);
@@ -288,13 +305,13 @@ int zygotify_crank(struct kernel *k, struct jval event, struct crank_result *out
     kernel_step_label(k, "zygote: taken up");
     if (prepare(k, &r, &why, out, e) != 0) return -1;
     if (why.p != NULL) {
-        report_refusal(k, method, r.parent, host, why, out);
+        fork_report_refusal(k, method, r.parent, host, why, out);
         return 0;
     }
     seal(k, r.parent);
     kernel_step_label(k, "zygote: sealed");
     kernel_note(k, "sealed %s as a zygote", vat_id_text(r.parent).s);
-    if (!host) call_back(k, method, r.parent, pass_record(kernel_arena(k), 0, NULL, NULL), out);
+    if (!host) fork_call_back(k, method, r.parent, pass_record(kernel_arena(k), 0, NULL, NULL), out);
     return 0;
 }
 

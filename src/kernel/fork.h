@@ -8,6 +8,8 @@
  *   { type: "fork-vat", vatID: child, parentVatID, oldrefs: [kref…], dynamicOptions }
  *   { type: "zygotify-vat", vatID }
  *
+ * (and take-offline, offline.h, which begins like these)
+ *
  * Rules for what the child has:
  *   imports        the same kref and vref, flag copied
  *   exports        fresh krefs that the child owns, same vref and flag; those asked for in
@@ -22,6 +24,11 @@
  *     settled, and the parent not yet told
  *                  the same, and the child is told after the parent
  *   device nodes   the same
+ *   meter          the parent's, shared, or the one the fork's options name; so a child of a
+ *                  metered parent is unlimited only by an unlimited meter.  A child may have
+ *                  a meter though its parent has none: the limit on one delivery is set
+ *                  when a machine starts, by the child's own options
+ *   critical       only if the options say so, which takes the criticalVatKey
  *
  * A sealed vat (zygote) never runs again: messages to it are rejected, garbage collection
  * passes it by, only forking and termination are left.
@@ -49,6 +56,19 @@ int zygotify_crank(struct kernel *k, struct jval event, struct crank_result *r, 
 /* Why `vat` cannot be forked (or sealed, which shares nothing), or SPAN_NONE.  Changes
  * nothing. */
 struct span fork_refusal(struct kernel *k, vat_id vat, bool share);
+
+/* Make the vat's snapshot current: nothing but load-snapshot in its span.  A function of
+ * the store alone, so that every node of a consensus machine does the same.
+ * out  *r    what the run policy is told, if it was not current
+ *      *bad  bringOutYourDead failed: what it did must be undone, and the machine stopped */
+int fork_make_current(struct kernel *k, vat_id vat, struct crank_result *r, bool *bad,
+                      struct err *e) MUST_CHECK;
+
+/* Have vat-admin told method(vat, result), or method(vat, { error }). */
+void fork_call_back(struct kernel *k, struct span method, vat_id vat, const struct pass *result,
+                    struct crank_result *r);
+void fork_report_refusal(struct kernel *k, struct span method, vat_id vat, bool host,
+                         struct span why, struct crank_result *r);
 
 /* The parent of a fork, as recorded at the fork. */
 struct fork_origin {

@@ -14,6 +14,8 @@ static void clone_options(struct kernel *k, const struct fork_event *r)
     struct vat_options o = vat_options(k, r->parent);
     o.name = r->options.name;
     o.critical = r->options.critical;
+    /* No free computrons: what pays for the parent pays for the child, unless somebody else does. */
+    if (r->options.meter.p != NULL) o.meter_id = r->options.meter;
     kv_set(k->store, key_vat(k, r->child, "source"), state_need(k, key_vat(k, r->parent, "source")));
     kv_set(k->store, key_vat(k, r->child, "options"), vat_options_text(k, &o));
     if (r->options.reap_interval != REAP_DEFAULT) {
@@ -42,12 +44,16 @@ static void clone_counters(struct kernel *k, const struct fork_event *r)
     }
 }
 
-static void clone_vatstore(struct kernel *k, const struct fork_event *r)
+static void clone_vatstore(struct clone *c)
 {
+    struct kernel *k = c->k;
+    const struct fork_event *r = c->r;
     struct span prefix = key_vat(k, r->parent, "vs."), key = prefix;
     while (state_next_key(k, prefix, &key)) {
-        kv_set(k->store, key_vat_in(k, r->child, "vs.", span_from(key, prefix.n)),
-               state_need(k, key));
+        struct span name = span_from(key, prefix.n), value = state_need(k, key);
+        kv_set(k->store, key_vat_in(k, r->child, "vs.", name), value);
+        c->work.vatstore_keys++;
+        c->work.vatstore_bytes += name.n + value.n;
     }
 }
 
@@ -166,6 +172,7 @@ static void clone_clist(struct clone *c)
         bool found = clist_row(k, c->r->parent, w.r, &row);
         INVARIANT(found && (w.r.kind != KREF_PROMISE || c->r->options.share));
         stats_inc(&k->stats, STAT_CLIST_ENTRIES);
+        c->work.clist_entries++;
         if (w.r.kind == KREF_PROMISE) {
             clone_promise(c, w.r, row);
         } else if (w.r.kind == KREF_OBJECT && row.vref.p[1] == '+') {
@@ -218,7 +225,7 @@ void clone_rows(struct clone *c)
     kernel_step_label(k, "fork: parameters cloned");
     clone_counters(k, c->r);
     kernel_step_label(k, "fork: counters cloned");
-    clone_vatstore(k, c->r);
+    clone_vatstore(c);
     kernel_step_label(k, "fork: vatstore cloned");
     clone_clist(c);
     clone_subscriptions(c);

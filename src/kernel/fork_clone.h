@@ -26,6 +26,7 @@ struct clone {
     const struct fork_event *r;
     struct renamed *renamed;
     size_t count, room;
+    struct fork_work work;
     kref root; /* the child's; KREF_INVALID if the parent's was dropped */
     struct kref_set awaited; /* promises that the child listens to; freed by clone_rows */
     bool settled;            /* there are settled promises in its c-list */

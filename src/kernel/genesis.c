@@ -3,6 +3,7 @@
 #include "kernel/clist.h"
 #include "kernel/device.h"
 #include "kernel/external.h"
+#include "kernel/limits.h"
 #include "kernel/object.h"
 #include "kernel/queue.h"
 #include "kernel/vats.h"
@@ -53,7 +54,10 @@ static void starting_state(struct making *m)
     if (g->relax_durability_rules) {
         kv_set(k->store, SPAN("kernel.relaxDurabilityRules"), SPAN("true"));
     }
-    if (g->zygotes) kv_set(k->store, SPAN("zygote.enabled"), SPAN("1"));
+    if (g->zygotes) {
+        kv_set(k->store, SPAN("zygote.enabled"), SPAN("1"));
+        limits_set_max_vats(k, g->max_vats);
+    }
 }
 
 static int add_bundles(struct making *m, struct err *e)

@@ -8,6 +8,8 @@
 #include "kernel/device.h"
 #include "kernel/external.h"
 #include "kernel/fork.h"
+#include "kernel/limits.h"
+#include "kernel/meter.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
 #include "kernel/slog.h"
@@ -250,8 +252,12 @@ int kernel_fork(struct kernel *k, const struct fork_request *r, vat_id *child, s
                            vat_id_text(r->vat).s);
         }
     }
-    if (r->options.meter.p != NULL) {
-        return err_set(e, EXIT_POLICY, "forks that have a meter of their own are not built yet");
+    if (r->options.meter.p != NULL && !meter_get(k, r->options.meter, NULL, NULL)) {
+        return err_set(e, EXIT_NOT_FOUND, "there is no meter %.*s", SPAN_ARG(r->options.meter));
+    }
+    if (limits_refusal(k).p != NULL) {
+        return err_set(e, EXIT_POLICY, "too many vats: the store may have %llu",
+                       (unsigned long long)limits_max_vats(k));
     }
     *child = fork_queue(k, r, true);
     return 0;

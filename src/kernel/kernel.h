@@ -73,6 +73,7 @@ struct genesis {
     int64_t snapshot_initial;             /* -1: 3 */
     int64_t snapshot_interval;            /* -1: 200 */
     bool zygotes;                         /* forks enabled: recorded as "zygote.enabled" */
+    uint64_t max_vats;                    /* 0: no limit; only with zygotes (limits.h) */
 };
 
 /* Is a device of this kind (device_kind.h) built in? */
@@ -145,11 +146,22 @@ enum crank_kind {
     CRANK_CLEANUP,
 };
 
-/* What a crank did, for a run policy. */
+/* What a crank that forked, sealed or took offline a vat wrote, beside a delivery's: rows of
+ * a child, and its parent's heap, if that had to be saved first. */
+struct fork_work {
+    uint64_t vatstore_keys, vatstore_bytes; /* names and values */
+    uint64_t clist_entries;
+    uint64_t snapshot_bytes;                /* as they come from the machine, unpacked */
+};
+
+/* What a crank did, for a run policy.  A fork that made a child is a CRANK_CREATE_VAT; one
+ * that was refused after its parent brought out its dead, and a seal, a CRANK_DELIVERY: the
+ * computrons are those of the bringOutYourDead. */
 struct crank_report {
     enum crank_kind kind;
     uint64_t computrons;         /* 0: none were counted */
     struct cleanup_work cleaned; /* CRANK_CLEANUP */
+    struct fork_work forked;
 };
 
 /* Upstream's run policy (docs/run-policy.md): asked after each crank whether to go on.  Any
@@ -208,6 +220,7 @@ int kernel_pin_root(struct kernel *k, struct span name, kref *root, struct err *
 /* Change what is -1 (REAP_DEFAULT) in none of these; REAP_NEVER is 'never'. */
 struct kernel_changes {
     int64_t default_reap_interval, default_reap_gc_krefs, snapshot_interval;
+    int64_t max_vats; /* 0: as it is; -1: no limit.  Only in a store with forks */
 };
 int kernel_change_options(struct kernel *k, const struct kernel_changes *c, struct err *e) MUST_CHECK;
 

@@ -2,6 +2,7 @@
 
 #include "kernel/clist.h"
 #include "kernel/delivery.h"
+#include "kernel/limits.h"
 #include "kernel/meter.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
@@ -100,6 +101,10 @@ int create_vat_crank(struct kernel *k, struct jval event, struct crank_result *r
     INVARIANT(ok);
     struct jval given = json_get(event, "dynamicOptions");
     struct strings boot;
+    if (limits_refusal(k).p != NULL) {
+        creation_failed(k, vat, span_join(k, "Error: ", limits_refusal(k), ""), &parameters, r);
+        return 0;
+    }
     vat_add_dynamic(k, vat);
     if (!boot_bundles(k, &boot)) {
         creation_failed(k, vat, SPAN("Error: vat-admin is gone"), &parameters, r);

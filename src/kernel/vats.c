@@ -129,6 +129,15 @@ size_t vats_all(struct kernel *k, vat_id **out)
     return count;
 }
 
+/* Two quotes each, in the text of the dynamic ones. */
+uint64_t vats_count(struct kernel *k)
+{
+    struct span ids = state_need(k, dynamic_key);
+    uint64_t quotes = 0;
+    for (size_t i = 0; i < ids.n; i++) quotes += ids.p[i] == '"';
+    return state_strings(k, names_key).count + quotes / 2 + k->terminated_count;
+}
+
 /* -- alive, terminated, sealed --------------------------------------------------------------- */
 
 bool vat_is_terminated(struct kernel *k, vat_id vat)

@@ -2,7 +2,7 @@
  *
  * Keys: vat.names, vat.name.NAME, vat.dynamicIDs, vat.nextID, vats.terminated;
  * vNN.source, .options, .vatParameters, .reapDirt, .{o,p,d}.nextID, .vs.*, .c.*;
- * ours, only in stores with forks: vNN.forkedFrom, vNN.sealed.
+ * ours, only in stores with forks: vNN.forkedFrom, vNN.sealed; zygote.maxVats (limits.h).
  *
  * Life:  allocated (an ID) --vat_create_state--> alive --terminate--> terminated
  *        --cleaned up--> gone;     alive --zygotify--> sealed --terminate--> …
@@ -36,6 +36,8 @@ void vat_forget_terminated(struct kernel *k, vat_id vat);
 bool vat_first_terminated(struct kernel *k, vat_id *out);
 bool vat_is_sealed(struct kernel *k, vat_id vat);
 
+/* All that take room: the living, and the dead that are not cleaned up yet. */
+uint64_t vats_count(struct kernel *k);
 /* Living vats in upstream's order of enumeration: static by name, then dynamic. */
 size_t vats_all(struct kernel *k, vat_id **out);
 size_t vats_dynamic(struct kernel *k, vat_id **out);

@@ -373,7 +373,7 @@ static void rest(struct kernel *k, vat_id vat, const struct snapshot_info *info)
     slog_snapshot_load(k, vat, info, true);
 }
 
-static int save(struct kernel *k, vat_id vat, struct err *e)
+static int save(struct kernel *k, vat_id vat, struct snapshot_taken *out, struct err *e)
 {
     struct vat_machine *m;
     if (online(k, vat, &m, e) != 0) return -1;
@@ -397,24 +397,24 @@ static int save(struct kernel *k, vat_id vat, struct err *e)
     add_item(k, vat, arena_printf(kernel_arena(k), "[\"load-snapshot\",{\"snapshotID\":\"%s\"}]", info.hash),
              SPAN(""), SPAN("{\"status\":\"ok\"}"));
     kernel_step_label(k, "snapshot saved");
+    out->saved = true;
+    out->bytes = info.raw_bytes;
     return 0;
 }
 
-int warehouse_snapshot(struct kernel *k, vat_id vat, uint64_t min, bool *saved, bool *bad,
+int warehouse_snapshot(struct kernel *k, vat_id vat, uint64_t min, struct snapshot_taken *out,
                        struct err *e)
 {
-    if (saved != NULL) *saved = false;
-    if (bad != NULL) *bad = false;
+    *out = (struct snapshot_taken){ .saved = false };
     if (!is_due(k, vat, min)) return 0;
     struct delivered d;
     if (warehouse_deliver(k, vat, delivery_bring_out_your_dead(), &d, e) != 0) return -1;
-    if (bad != NULL && (!d.ok || k->fate.illegal || k->fate.exiting)) {
+    out->computrons = d.computrons;
+    if (!d.ok || k->fate.illegal || k->fate.exiting) {
         k->fate.exiting &= d.ok;
-        *bad = true;
+        out->bad = true;
         return 0;
     }
     kernel_step_label(k, "brought to rest");
-    if (save(k, vat, e) != 0) return -1;
-    if (saved != NULL) *saved = true;
-    return 0;
+    return save(k, vat, out, e);
 }

@@ -29,11 +29,17 @@ int warehouse_deliver(struct kernel *k, vat_id vat, struct span delivery, struct
 /* Bring the vat online without delivering. */
 int warehouse_ensure(struct kernel *k, vat_id vat, struct err *e) MUST_CHECK;
 
+/* What came of it. */
+struct snapshot_taken {
+    bool saved;
+    bool bad;            /* bringOutYourDead failed, or the vat ended itself in it: nothing was
+                            saved, and k->fate has the rest */
+    uint64_t computrons; /* of the bringOutYourDead, if there was one */
+    uint64_t bytes;      /* of the heap saved */
+};
 /* Save a snapshot if the span is long enough: `min` entries (0: by the store's settings).
- * out  *saved;  *bad  bringOutYourDead failed, or the vat ended itself in it: nothing was
- *      saved, and k->fate has the rest.  Either may be NULL.
  * call k->fate is reset. */
-int warehouse_snapshot(struct kernel *k, vat_id vat, uint64_t min, bool *saved, bool *bad,
+int warehouse_snapshot(struct kernel *k, vat_id vat, uint64_t min, struct snapshot_taken *out,
                        struct err *e) MUST_CHECK;
 
 /* Which incarnation the vat is in, from 0. */

@@ -363,7 +363,7 @@ static void read_reap(struct jval v, int64_t *out)
 static int op_change_options(struct run *r, struct jval op, struct buf *out, struct err *e)
 {
     struct jval options = json_get(op, "options");
-    struct kernel_changes c = { REAP_DEFAULT, REAP_DEFAULT, -1 };
+    struct kernel_changes c = { REAP_DEFAULT, REAP_DEFAULT, -1, 0 };
     uint64_t interval;
     (void)out;
     read_reap(json_get(options, "defaultReapInterval"), &c.default_reap_interval);

@@ -84,7 +84,14 @@ refused_root "snapshot interval" 2 'snapshotInterval: must be a whole number, 1 
     '"snapshotInterval": 1.5'
 refused_root "unknown limit" 2 'limits.maxVatsOnlin: unknown key; did you mean "maxVatsOnline"?' \
     '"limits": { "maxVatsOnlin": 4 }'
-refused_root "limit to come" 2 'limits.maxVats: not in this release' '"limits": { "maxVats": 4 }'
+refused_root "no vat at all" 2 'limits.maxVats: must be a whole number, 1 or more' \
+    '"limits": { "maxVats": 0 }'
+refused_root "fewer vats than there are" 2 'limits.maxVats: is too few: the config itself has 2 vats' \
+    '"limits": { "maxVats": 1 }'
+refused_root "a limit that upstream has not" 2 'limits.maxVats: is for stores whose vats can be forked' \
+    '"zygotes": false, "limits": { "maxVats": 4 }'
+refused_root "a limit of each vat" 2 'limits.maxForks: it is said of each vat: createVat(cap, { maxForks: 3 })' \
+    '"limits": { "maxForks": 4 }'
 refused_root "no vat-admin" 2 'addVatAdmin: a vat-admin vat is required' '"addVatAdmin": false'
 refused_root "bundle format" 8 'bundleFormat: "getExport" is not supported' \
     '"bundleFormat": "getExport"'
@@ -360,7 +367,7 @@ accepted "every key there is, with comments" <<EOF
   "pinBootstrapRoot": true, "includeDevDependencies": false, "bundleFormat": "endoZipBase64",
   "bundleCachePath": "cache", "zygotes": true, "addVatAdmin": true, "addComms": false,
   "addVattp": true, "addTimer": true, "keepTranscripts": false, "keepSnapshots": true,
-  "limits": { "maxVatsOnline": 5 } }
+  "limits": { "maxVatsOnline": 5, "maxVats": 9 } }
 EOF
 accepted "upstream's vat-admin vat, brought along" <<EOF
 { "bootstrap": "b", "zygotes": false, "addVatAdmin": false,

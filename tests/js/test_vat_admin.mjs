@@ -266,13 +266,184 @@ const tests = {
         await E(root).vatTerminated('v11', true, Error('no luck'));
         await rejects(bad, 'Vat Creation Error: Error: no luck');
         await rejects(
-            E(service).createVat(bundlecap, harden({ forkable: true })),
-            'CreateVatOptions: unknown options "forkable"',
+            E(service).createVat(bundlecap, harden({ forkible: true })),
+            'CreateVatOptions: unknown options "forkible"',
         );
         await rejects(
             E(service).createVat(bundlecap, harden({ name: 'a b' })),
             'CreateVatOptions: bad vat name "a b"',
         );
+    },
+
+    async 'a vat is taken offline, and every request answered in its turn'() {
+        const { device, root, adminNode } = await setUp();
+        const settled = [];
+        const ask = name =>
+            E(adminNode)
+                .takeOffline()
+                .then(
+                    value => settled.push([name, value]),
+                    error => settled.push([name, error.message]),
+                );
+        for (const name of ['one', 'two', 'three', 'four']) {
+            void ask(name);
+        }
+        const turns = () => new Promise(resolve => setImmediate(resolve));
+        await turns();
+        assert.deepEqual(device.taken('takeOffline'), Array(4).fill(['takeOffline', 'v10']));
+        await E(root).offlineCallback('v10', harden({}));
+        await turns();
+        assert.deepEqual(settled, [['one', undefined]]);
+        await E(root).offlineCallback('v10', harden({ error: Error('no rest') }));
+        await turns();
+        assert.deepEqual(settled[1], ['two', 'no rest']);
+        let quiet = false;
+        const pause = E(root).pauseService();
+        void pause.then(() => {
+            quiet = true;
+        });
+        await turns();
+        assert.equal(quiet, false);
+        await E(root).vatTerminated('v10', false, 'bye');
+        await turns();
+        assert.deepEqual(settled.slice(2), [
+            ['three', 'vat terminated'],
+            ['four', 'vat terminated'],
+        ]);
+        assert.equal(await pause, true);
+        await E(root).offlineCallback('v10', harden({})); // too late to matter
+        await E(root).resumeService();
+        await rejects(E(adminNode).takeOffline(), 'vat terminated');
+    },
+
+    async 'a vat that is not forkable is neither forked nor sealed, nor are such children'() {
+        const { device, root, service, adminNode } = await setUp();
+        const make = async (vatID, options) => {
+            const made = E(service).createVat(bundlecap, harden(options));
+            await null;
+            await null;
+            await E(root).newVatCallback(vatID, harden({ rootObject: Far('root', {}) }));
+            return (await made).adminNode;
+        };
+        const fixed = await make('v11', { forkable: false });
+        // the kernel, and upstream's vat-admin, know nothing of it
+        assert.equal('forkable' in device.taken('createByBundleID')[1][2], false);
+        await rejects(E(fixed).fork(), 'adminNode.fork: vat not forkable');
+        await rejects(E(fixed).zygotify(), 'adminNode.zygotify: vat not forkable');
+        await rejects(E(adminNode).fork([], harden({ forkable: 0 })), 'fork: forkable must be true or false');
+        await rejects(
+            E(service).createVat(bundlecap, harden({ forkable: 'no' })),
+            'CreateVatOptions: forkable must be true or false',
+        );
+        const forked = E(adminNode).fork([], harden({ forkable: false }));
+        await null;
+        await null;
+        assert.deepEqual(device.taken('forkVat'), [['forkVat', 'v10', [], {}]]);
+        await E(root).newVatCallback('v12', harden({ newrefs: [] }));
+        const child = (await forked).adminNode;
+        await rejects(E(child).fork(), 'adminNode.fork: vat not forkable');
+        assert.equal(await Promise.race([E(child).takeOffline(), null]), null);
+        assert.equal(device.taken('forkVat').length, 1);
+        assert.equal(device.taken('zygotifyVat').length, 0);
+        // and of an old incarnation of vat-admin
+        const again = memory.fakeVomKit.cm.provideBaggage().get('forkLimits');
+        assert.deepEqual([...again.keys()], ['v11', 'v12']);
+        await E(root).vatTerminated('v12', false, 'bye');
+        assert.deepEqual([...again.keys()], ['v11']);
+    },
+
+    async 'descendants share what maxForks allows'() {
+        const { root, service } = await setUp();
+        let next = 11;
+        const answer = async (asked, results = {}) => {
+            const vatID = `v${next}`;
+            next += 1;
+            await null;
+            await null;
+            await E(root).newVatCallback(vatID, harden({ newrefs: [], ...results }));
+            return (await asked).adminNode;
+        };
+        const create = options => answer(E(service).createVat(bundlecap, harden(options)));
+        const fork = (node, options = {}) => answer(E(node).fork([], harden(options)));
+        const refused = (node, left, options = {}) =>
+            rejects(E(node).fork([], harden(options)), `too many vats: maxForks leaves ${left}`);
+        const baggage = memory.fakeVomKit.cm.provideBaggage();
+        const budgets = () => [...baggage.get('forkBudgets').entries()];
+
+        await rejects(
+            E(service).createVat(bundlecap, harden({ maxForks: -1 })),
+            'CreateVatOptions: maxForks must be a natural number',
+        );
+        await rejects(
+            E(service).createVat(bundlecap, harden({ maxForks: 2n })),
+            'CreateVatOptions: maxForks must be a natural number',
+        );
+        const p = await create({ maxForks: 6 }); // v11
+        const kid = await fork(p); // v12
+        const grandkid = await fork(kid); // v13
+        assert.deepEqual(budgets(), [['f1', { left: 4, vats: 3 }]]);
+        // refused by the kernel: given back
+        const failed = E(grandkid).fork([], harden({ maxForks: 2 }));
+        const outcome = rejects(failed, 'vat is not quiescent');
+        await answer(failed, { error: Error('vat is not quiescent') }).catch(() => {});
+        await outcome;
+        assert.deepEqual(budgets(), [['f1', { left: 4, vats: 3 }]]);
+        // a budget of its own, which the parent's pays for
+        await refused(kid, 4, { maxForks: 4 });
+        const rich = await fork(kid, { maxForks: 1 }); // v15
+        assert.deepEqual(budgets(), [
+            ['f1', { left: 2, vats: 3 }],
+            ['f3', { left: 1, vats: 1 }],
+        ]);
+        await fork(rich); // v16
+        await refused(rich, 0);
+        await fork(grandkid); // v17
+        await fork(p); // v18
+        await refused(p, 0);
+        await refused(grandkid, 0);
+        // the end of a vat gives nothing back
+        await E(root).vatTerminated('v18', false, 'bye');
+        await refused(p, 0);
+        for (const vatID of ['v15', 'v16']) {
+            // eslint-disable-next-line no-await-in-loop
+            await E(root).vatTerminated(vatID, false, 'bye');
+        }
+        assert.deepEqual(budgets(), [['f1', { left: 0, vats: 4 }]]);
+        // no fork at all, and one that was given nothing by a parent without limits
+        const none = await create({ maxForks: 0 });
+        await refused(none, 0);
+        const free = await create({});
+        const bound = await fork(free, { maxForks: 1 });
+        await refused(await fork(bound), 0);
+    },
+
+    async 'limits outlive an upgrade, and a zygote has its vat\'s'() {
+        const { device, root, service } = await setUp();
+        const made = E(service).createVat(bundlecap, harden({ maxForks: 1 }));
+        await null;
+        await null;
+        await E(root).newVatCallback('v11', harden({ rootObject: Far('root', {}) }));
+        const { adminNode } = await made;
+        const sealed = E(adminNode).zygotify();
+        await null;
+        await null;
+        await E(root).zygoteCallback('v11', harden({}));
+        const zygote = await sealed;
+        const forked = E(zygote).fork();
+        await null;
+        await null;
+        await E(root).newVatCallback('v12', harden({ newrefs: [] }));
+        await forked;
+        await rejects(E(zygote).fork(), 'too many vats: maxForks leaves 0');
+        const next = boot(device, true);
+        await E(next).createVatAdminService(Far('device', {}));
+        const kept = memory.fakeVomKit.cm.provideBaggage();
+        const again = kept.get('zygotes').get('v11');
+        await rejects(E(again).fork(), 'too many vats: maxForks leaves 0');
+        await E(next).vatTerminated('v11', false, 'bye');
+        await E(next).vatTerminated('v12', false, 'bye');
+        assert.equal(kept.get('forkLimits').getSize(), 0);
+        assert.equal(kept.get('forkBudgets').getSize(), 0);
     },
 
     async 'an upgrade keeps vats and zygotes'() {

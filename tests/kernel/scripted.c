@@ -431,6 +431,7 @@ static int start(void *self, const struct vat_start *from, struct vat_machine **
         return -1;
     }
     s->starts++;
+    s->metered += from->metered;
     s->machines++;
     *out = m;
     return 0;

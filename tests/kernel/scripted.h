@@ -38,6 +38,7 @@
 struct scripted {
     unsigned machines;   /* alive now */
     unsigned starts, commands;
+    unsigned metered;    /* of the starts: under a limit of computrons */
     unsigned misuse;     /* a dead machine spoken to, a speaking one stopped */
     bool fail_start, fail_snapshot;
 };

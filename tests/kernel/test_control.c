@@ -206,7 +206,7 @@ TEST(a_snapshot_that_cannot_be_saved_is_the_worlds_fault)
 
 static struct kernel_changes changes(int64_t interval, int64_t krefs, int64_t snapshots)
 {
-    return (struct kernel_changes){ interval, krefs, snapshots };
+    return (struct kernel_changes){ interval, krefs, snapshots, 0 };
 }
 
 TEST(changing_the_kernels_options)
@@ -231,7 +231,7 @@ TEST(changing_the_kernels_options)
         assert_string_equal(key_text(&t.w, "kernel.defaultReapDirtThreshold"), cases[i].threshold);
         assert_string_equal(key_text(&t.w, "kernel.snapshotInterval"), cases[i].every);
     }
-    const struct kernel_changes bad[] = { { 0, -1, -1 }, { -1, 0, -1 }, { -3, -1, -1 }, { 5, -9, -1 } };
+    const struct kernel_changes bad[] = { { 0, -1, -1, 0 }, { -1, 0, -1, 0 }, { -3, -1, -1, 0 }, { 5, -9, -1, 0 } };
     for (size_t i = 0; i < 4; i++) {
         assert_int_equal(kernel_change_options(t.w.kernel, &bad[i], &e), -1);
         assert_int_equal(e.exit, EXIT_USAGE);

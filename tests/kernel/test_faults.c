@@ -538,7 +538,7 @@ TEST(the_device_refuses_what_it_cannot_do)
         "createByBundleID #[]", "terminateWithFailure #['v3']", "terminateWithFailure #['x',1]",
         "changeOptions #['v3']", "getBundleCap #['b0-x']", "getNamedBundleCap #['none']",
         "forkVat #['v3']", "forkVat #['x',[],{}]", "forkVat #['v3',[],1]",
-        "forkVat #['v3',[],{'meterID':'m1'}]", "zygotifyVat #[]", "zygotifyVat #['x']",
+        "forkVat #['v3',[],{'meterID':7}]", "takeOffline #[]", "takeOffline #['x']", "zygotifyVat #[]", "zygotifyVat #['x']",
         "nonsense #[]", "getBundleCap nonsense", "getBundleCap #{}", "forkVat #['v3','$0.Alleged:x',{}] o+9",
     };
     for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {

@@ -283,6 +283,7 @@ static void genesis(struct world *w, struct arena *a)
         .snapshot_initial = s->snapshot_initial == 0 ? -1 : s->snapshot_initial,
         .snapshot_interval = s->snapshot_interval == 0 ? -1 : s->snapshot_interval,
         .zygotes = !s->no_zygotes,
+        .max_vats = s->max_vats,
     };
     struct err e;
     if (store_open(NULL, STORE_CREATE, &w->store, &e) != 0 ||

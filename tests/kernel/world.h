@@ -39,6 +39,7 @@ struct world_setup {
     const char *vats[WORLD_VATS_MAX]; /* static ones, beside boot and vatAdmin */
     bool puppets;              /* they leave results alone */
     bool no_zygotes;
+    uint64_t max_vats;         /* 0: no limit */
     bool not_introduced;       /* they do not know each other's roots */
     const char *critical;      /* one of them */
     const char *pipelining;    /* one of them */

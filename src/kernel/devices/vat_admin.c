@@ -1,12 +1,13 @@
 /* The vat-admin device: bundlecaps, and the hooks through which vat-admin creates,
  * terminates, changes and forks vats.  (Upstream: device-vat-admin.js, vat-admin-hooks.js;
- * forkVat and zygotifyVat are ours.) */
+ * forkVat, zygotifyVat and takeOffline are ours.) */
 #include "base/decimal.h"
 #include "kernel/devices/raw.h"
 #include "kernel/fork.h"
 #include "kernel/lifecycle.h"
 #include "kernel/meter.h"
 #include "kernel/object.h"
+#include "kernel/offline.h"
 #include "kernel/queue.h"
 #include "kernel/upgrade.h"
 #include "kernel/vats.h"
@@ -223,11 +224,12 @@ static bool fork_options_of(const struct pass *v, struct fork_options *out)
     *out = (struct fork_options){ .reap_interval = REAP_DEFAULT };
     if (v->style != PASS_RECORD) return v->style == PASS_UNDEFINED;
     const struct pass *name = pass_get(v, "name"), *critical = pass_get(v, "critical"),
-                      *reap = pass_get(v, "reapInterval");
+                      *reap = pass_get(v, "reapInterval"), *meter = pass_get(v, "meterID");
     if (name != NULL && name->style == PASS_STRING) out->name = name->text;
     out->critical = critical != NULL && critical->style == PASS_BOOL && critical->boolean;
+    if (meter != NULL && meter->style == PASS_STRING) out->meter = meter->text;
     return reap_interval_of(reap, &out->reap_interval) && share_of(pass_get(v, "promises"), &out->share) &&
-           pass_get(v, "meterID") == NULL;
+           (meter == NULL || meter->style == PASS_STRING || meter->style == PASS_UNDEFINED);
 }
 
 static bool fork_vat(const struct raw_call *c)
@@ -255,6 +257,15 @@ static bool zygotify_vat(const struct raw_call *c)
     if (!c->k->zygotes) return raw_fail(c, "zygotifyVat: this store has forks disabled (\"zygotes\": false)");
     if (!vat_arg(c, 0, &vat)) return raw_fail(c, "zygotifyVat: bad arguments");
     zygotify_queue(c->k, vat, false);
+    return answer_undefined(c);
+}
+
+static bool take_offline(const struct raw_call *c)
+{
+    vat_id vat;
+    if (!c->k->zygotes) return raw_fail(c, "takeOffline: this store has forks disabled (\"zygotes\": false)");
+    if (!vat_arg(c, 0, &vat)) return raw_fail(c, "takeOffline: bad arguments");
+    offline_queue(c->k, vat, false);
     return answer_undefined(c);
 }
 
@@ -360,6 +371,7 @@ static const struct {
     { "getMeter", get_meter },
     { "forkVat", fork_vat },
     { "zygotifyVat", zygotify_vat },
+    { "takeOffline", take_offline },
 };
 
 static bool keeps_no_slots(struct kernel *k, struct span slot, struct span method)

@@ -2,9 +2,10 @@
 //
 // Vats and objects are known by name.  An argument { thing: NAME } stands for the object
 // of that name; an answer that is an object is kept as "VAT.METHOD" and answered as its
-// name.  "VAT.root" is a vat's root.
+// name.  "VAT.root" is a vat's root.  A gate is a promise of this vat's own: a thing, too.
 import { Fail, q } from '@endo/errors';
 import { E, Far, passStyleOf } from '@endo/far';
+import { makePromiseKit } from '@endo/promise-kit';
 
 export const buildRootObject = () => {
     let service;
@@ -12,6 +13,7 @@ export const buildRootObject = () => {
     const things = new Map();
     const former = []; // what had a name before; held until release()
     const heard = []; // what vats told the listener
+    const gates = new Map(); // name -> promise kit
 
     const vat = name => vats.get(name) || Fail`no vat is called ${q(name)}`;
     const thing = name => things.get(name) || Fail`nothing is called ${q(name)}`;
@@ -51,15 +53,15 @@ export const buildRootObject = () => {
         // `refs`: names "PARENT.x"; each comes back as "CHILD.x".
         async fork(parent, child, refs = [], options = {}) {
             const { zygote, adminNode } = vat(parent);
-            const answer = await E(zygote || adminNode).fork(
+            const { refs: renamed, ...answer } = await E(zygote || adminNode).fork(
                 harden(refs.map(thing)),
                 harden({ name: child, ...options }),
             );
             place(child, answer);
             refs.forEach((ref, i) => {
-                things.set(`${child}.${ref.slice(ref.lastIndexOf('.') + 1)}`, answer.refs[i]);
+                things.set(`${child}.${ref.slice(ref.lastIndexOf('.') + 1)}`, renamed[i]);
             });
-            return answer.refs.length;
+            return renamed.length;
         },
         async zygotify(name) {
             const zygote = await E(vat(name).adminNode).zygotify();
@@ -116,9 +118,42 @@ export const buildRootObject = () => {
                     },
                     name: () => name,
                     never: () => new Promise(() => {}),
+                    after: gate => gates.get(gate).promise,
                 }),
             );
             return name;
+        },
+
+        gate(name) {
+            gates.set(name, makePromiseKit());
+            things.set(name, gates.get(name).promise);
+            return name;
+        },
+        open(name, value = 'open') {
+            gates.get(name).resolve(meant(value));
+            return 'opened';
+        },
+        shut(name, reason) {
+            gates.get(name).reject(Error(reason));
+            return 'shut';
+        },
+        // a message, and a promise that a vat gives away: what comes of them is heard later
+        later(name, method, ...args) {
+            E.when(
+                ask(name, method, ...args),
+                answer => heard.push(`${name}.${method}: ${answer}`),
+                reason => heard.push(`${name}.${method} broke: ${reason.message}`),
+            );
+            return 'asked';
+        },
+        async take(name, label) {
+            const { promise } = await E(thing(`${name}.root`)).give(label);
+            E.when(
+                promise,
+                value => heard.push(`${name}.${label} gave ${value}`),
+                reason => heard.push(`${name}.${label} broke: ${reason.message || reason.name}`),
+            );
+            return 'taken';
         },
         release: () => former.splice(0, former.length).length,
         heard: () => harden([...heard]),

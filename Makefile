@@ -68,6 +68,7 @@ STORE := \
 	bundle_check \
 	compartments \
 	zip \
+	zip_write \
 	gzip \
 	file \
 	pending \
@@ -127,6 +128,8 @@ KERNEL := \
 	limits \
 	fork_clone \
 	lineage \
+	rom_file \
+	rom \
 	route \
 	events \
 	crank \

@@ -614,6 +614,15 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
             checkForQuiescence();
         },
 
+        // The host has loaded a zygote from a file.  The answer is its handle.
+        zygoteLoaded(vatID) {
+            if (!zygotes.has(vatID)) {
+                noteVat(vatID);
+                zygotes.init(vatID, makeZygote(vatID));
+            }
+            return zygotes.get(vatID);
+        },
+
         vatUpgradeCallback(upgradeID, success, error, incarnationNumber) {
             const kit = takePending(pendingUpgrades, upgradeID);
             if (!kit) {

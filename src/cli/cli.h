@@ -37,6 +37,8 @@ enum option_id {
     OPT_COUNT,
     OPT_NAME,
     OPT_REF,
+    OPT_IMPORT,
+    OPT_METER,
     OPT_ALL,
     OPT_ARTIFACTS,
     OPT_OUTPUT,
@@ -93,7 +95,7 @@ struct cli {
     const char **operands;
     const char *value[OPTION_IDS]; /* the last one given; "" for options without one */
     size_t ref_count;
-    const char **refs;             /* each --ref */
+    const char **refs;             /* each --ref, or --import: no verb has both */
 
     /* meanwhile */
     struct arena arena; /* until the process ends */
@@ -141,6 +143,7 @@ int verb_tree(struct cli *c, struct err *e);
 int verb_dump(struct cli *c, struct err *e);
 int verb_audit(struct cli *c, struct err *e);
 int verb_store(struct cli *c, struct err *e);
+int verb_rom(struct cli *c, struct err *e);
 int verb_bundle(struct cli *c, struct err *e);
 int verb_slog(struct cli *c, struct err *e);
 int verb_replay(struct cli *c, struct err *e);

@@ -19,8 +19,10 @@ const struct option cli_options[] = {
     { OPT_TIME, 0, "time", "SECONDS", false, "what a timer device is told; else the clock" },
     { OPT_RESULT, 0, "result", NULL, false, "also print what bootstrap resolved to, once" },
     { OPT_COUNT, 'n', "count", "COUNT", false, "how many children, or cranks (1)" },
-    { OPT_NAME, 0, "name", "PATTERN", false, "name of the children; %d becomes 1, 2, …" },
+    { OPT_NAME, 0, "name", "PATTERN", false, "name of the new vat; of children %d becomes 1, 2, …" },
     { OPT_REF, 0, "ref", "KREF", true, "an export of the vat that each child has anew" },
+    { OPT_IMPORT, 0, "import", "NAME=TARGET", true, "what an import of the file is to be here" },
+    { OPT_METER, 0, "meter", "METER", false, "the meter of the vat, such as m1, or none" },
     { OPT_ALL, 0, "all", NULL, false, "show every child, however many" },
     { OPT_ARTIFACTS, 0, "artifacts", "MODE", false,
       "how much history: operational, replay, archival or debug" },
@@ -137,6 +139,22 @@ const struct command cli_commands[] = {
       .kind = OPERAND_STORE,
       .options = { OPT_ARTIFACTS },
       .run = verb_store },
+    { .name = "rom",
+      .operands = "save VAT [FILE] | load FILE | inspect FILE",
+      .summary = "take a zygote from one store to another, as a file",
+      .text = "save writes a sealed vat, or one that has not run since its last heap "
+              "snapshot, to a file called after its SHA-256 unless FILE is given; nothing in "
+              "the store changes. inspect shows what is in a file, and which imports it "
+              "wants. load makes a sealed vat of it, each import being what an --import says: "
+              "o-50=bootstrap or o-50=ko23 for an object, d-70=vatAdmin for a device, "
+              "d-70=bundle:ID for a bundle. It prints the vat and the handle that "
+              "E(handle).fork() is asked of. A file is code: load one as you would run one.",
+      .example = "zygote rom load counter.rom --import o-50=bootstrap",
+      .least = 2,
+      .most = 3,
+      .kind = OPERAND_FILE,
+      .options = { OPT_IMPORT, OPT_NAME, OPT_METER, OPT_SLOG },
+      .run = verb_rom },
     { .name = "bundle",
       .operands = "check|inspect|install|make FILE [ID]",
       .summary = "check a bundle, look into it, install it, or make one",

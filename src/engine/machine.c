@@ -6,10 +6,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/heap_format.h"
 #include "engine/hosts.h"
 #include "engine/image.h"
 
-#define SIGNATURE "xsnap 1"
+#define SIGNATURE HEAP_SIGNATURE
+static_assert(HEAP_XS_MAJOR == XS_MAJOR_VERSION && HEAP_XS_MINOR == XS_MINOR_VERSION &&
+                  HEAP_XS_PATCH == XS_PATCH_VERSION && HEAP_SLOT_BYTES == sizeof(txSlot),
+              "base/heap_format.h says what this XS writes");
 #define NAME      "xsnap"
 
 /* A snapshot shows if a compiler lacks the checked arithmetic builtins. */

@@ -2,7 +2,8 @@
  *
  * Keys: vat.names, vat.name.NAME, vat.dynamicIDs, vat.nextID, vats.terminated;
  * vNN.source, .options, .vatParameters, .reapDirt, .{o,p,d}.nextID, .vs.*, .c.*;
- * ours, only in stores with forks: vNN.forkedFrom, vNN.sealed; zygote.maxVats (limits.h).
+ * ours, only in stores with forks: vNN.forkedFrom, vNN.sealed, vNN.loadedFrom (rom.h);
+ * zygote.maxVats (limits.h).
  *
  * Life:  allocated (an ID) --vat_create_state--> alive --terminate--> terminated
  *        --cleaned up--> gone;     alive --zygotify--> sealed --terminate--> …

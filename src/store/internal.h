@@ -7,6 +7,7 @@
  *   transcript.c  spans in memory, items in SQLite
  *   snapshot.c    heap snapshots;  share.c  the view over blobs-by-hash
  *   bundle.c      bundles;         bundle_check.c, compartments.c, zip.c  what is inside
+ *   zip_write.c    archives of our own
  *   pending.c     telling the host of changes;  archive.c  copies on disk
  *   gzip.c        compressing;     file.c   files and directories
  *   artifact.c    names, completeness;  export.c, import.c, export_dir.c, import_dir.c

@@ -5,10 +5,13 @@
  * must agree, and its checksum must be right; of two files of one name the last counts.
  * In one thing stricter: files may not overlap, so that reading costs no more than the
  * archive is long.
+ *
+ * What is written is the plainest archive there is, a function of names and contents alone.
  */
 #pragma once
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "store/map.h"
 
@@ -31,3 +34,16 @@ void zip_close(struct zip *z);
 
 /* fails  EXIT_INTEGRITY no such file */
 int zip_read(struct zip *z, struct span name, struct span *content, struct err *e) MUST_CHECK;
+
+/* -- writing ---------------------------------------------------------------------- */
+
+/* A zeroed one is an archive without files.  Fewer than 2^16 files, below 4 GiB in all:
+ * zip_put is false, and nothing is done, beyond that. */
+struct zip_writer {
+    struct buf *out; /* where the archive goes; the caller's */
+    struct buf directory;
+    unsigned count;
+};
+bool zip_put(struct zip_writer *w, struct span name, struct span content);
+/* The end of the archive, and of the writer. */
+void zip_finish(struct zip_writer *w);

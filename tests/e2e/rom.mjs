@@ -60,8 +60,8 @@ const config = (name, more = {}) => {
     fs.writeFileSync(at(`${name}.json`), text);
     return at(`${name}.json`);
 };
-const make = (name, more) => {
-    works('-C', at(name), 'run', config(name, more));
+const make = name => {
+    works('-C', at(name), 'run', config(name));
     return at(name);
 };
 
@@ -215,7 +215,8 @@ refused('another action', 2, 'give save, load or inspect', '-C', two, 'rom', 'bu
 assert.equal(works('-C', two, 'dump'), before);
 ok('all of which changed nothing');
 
-const none = make('none', { zygotes: false });
+const none = at('none');
+works('-C', none, 'init', config('none', { zygotes: false }));
 refused('where forks are not enabled', 9, '"zygotes": false', '-C', none, 'rom', 'load', light, ...imports);
 
 const loaded = json(...load(rom, ...imports, '--meter', 'none', '--name', 'template'));

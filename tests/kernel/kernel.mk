@@ -30,3 +30,10 @@ $(eval $(call unit_link,fuzz/fuzz_syscall,$(kernel_needs),$(kernel_world) \
 KERNEL_TESTS += "tests/kernel/devices.mjs $(BUILD)"
 KERNEL_TESTS_LONG += "tests/kernel/devices.mjs $(BUILD) 5000 2"
 $(eval $(call unit_link,kernel/device_lines,$(kernel_needs),$(kernel_world) -lcmocka $(LIBS)))
+
+# Zygotes as files, from anybody.
+rom_needs := $(json_needs) base/hash store/map store/zip store/zip_write kernel/ids kernel/capdata \
+	kernel/rom_file
+KERNEL_PROGRAMS += $(BUILD)/tests/fuzz/fuzz_rom
+KERNEL_TESTS += "$(BUILD)/tests/fuzz/fuzz_rom tests/fuzz/corpus/rom"
+$(eval $(call unit_link,fuzz/fuzz_rom,$(rom_needs),$(BUILD)/tests/fuzz/plain.o -lcrypto -lz -lm))

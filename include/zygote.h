@@ -411,6 +411,36 @@ int zygote_zygotify(struct zygote *z, const char *vat);
 int zygote_counterpart(struct zygote *z, const char *parent, const char *ref,
                        const char *child, struct zygote_id *out);
 
+/* -- zygotes as files -------------------------------------------------------------------- */
+
+/* Write a vat that is sealed, or has not run since its last heap snapshot, to a file: whole,
+ * or not at all.  `file` NULL: its SHA-256 and ".rom".  The store is not changed.
+ * out    *hash  SHA-256 of the file, to be freed.  May be NULL.
+ * fails  ZYGOTE_NOT_FOUND no such vat; ZYGOTE_REFUSED it could not be forked, or is not at
+ *        rest; ZYGOTE_FAILED the disk, or the file is there already and is another. */
+int zygote_rom_save(struct zygote *z, const char *vat, const char *file, char **hash);
+
+struct zygote_rom_options {
+    const char *name;  /* of the vat; NULL: that in the file */
+    const char *meter; /* "m1", or "none"; must be said of a vat that was metered */
+    size_t import_count;
+    const char *const *imports; /* "o-50=bootstrap", "o-50=ko23", "d-70=vatAdmin",
+                                   "d-70=bundle:ID or name" */
+};
+/* Make a sealed vat of such a file.  Each import of it must be said what it is to be here;
+ * zygote(1)'s `rom inspect` lists them.  A file is code: load one as you would run one.
+ * `options` may be NULL.
+ * out    *vat   its ID
+ *        *kpid  promise of the handle that E(handle).fork() is asked of, as of a message.
+ *               May be NULL.
+ * fails  ZYGOTE_NOT_FOUND no such file, or what an import names; ZYGOTE_INTEGRITY the file is
+ *        damaged, or its heap does not start; ZYGOTE_INCOMPATIBLE it is for another engine,
+ *        or other lockdown and supervisor bundles; ZYGOTE_REFUSED imports that are missing,
+ *        too many or twice the same, a meter that is not said; ZYGOTE_MISUSE an import that
+ *        is not NAME=TARGET.  After a failure do not commit. */
+int zygote_rom_load(struct zygote *z, const char *file, const struct zygote_rom_options *options,
+                    struct zygote_id *vat, struct zygote_id *kpid);
+
 /* -- devices ----------------------------------------------------------------------------- */
 
 /* What the host tells its devices between runs.  `device` is the name of one in the config,

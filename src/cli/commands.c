@@ -140,7 +140,7 @@ const struct command cli_commands[] = {
       .options = { OPT_ARTIFACTS },
       .run = verb_store },
     { .name = "rom",
-      .operands = "save VAT [FILE] | load FILE | inspect FILE",
+      .operands = "save VAT [FILE] | load|inspect FILE",
       .summary = "take a zygote from one store to another, as a file",
       .text = "save writes a sealed vat, or one that has not run since its last heap "
               "snapshot, to a file called after its SHA-256 unless FILE is given; nothing in "

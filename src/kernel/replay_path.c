@@ -129,6 +129,10 @@ static int find_legs(struct path *p, vat_id vat)
     int failed = add_leg(p, (struct replay_leg){ vat, t.incarnation, 0, t.end });
     while (!failed && begins_with_fork(p, &p->legs[p->count - 1])) {
         vat = p->legs[p->count - 1].vat;
+        if (state_has(p->k, key_vat(p->k, vat, "loadedFrom"))) {
+            return err_set(p->e, EXIT_NOT_FOUND, "%s was loaded from a rom: what was before that is in "
+                           "another store", vat_id_text(vat).s);
+        }
         if (!lineage_origin(p->k, vat, &from)) {
             return err_set(p->e, EXIT_INTEGRITY, "the transcript of %s begins with a heap snapshot, but "
                            "nothing says which vat it was forked from", vat_id_text(vat).s);

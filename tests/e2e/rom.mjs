@@ -246,6 +246,8 @@ assert.equal(send(two, 'askRef', 'y', 0, 'put', 10), 13);
 assert.equal(send(two, 'stranger', 'x'), false);
 assert.equal(send(two, 'ask', 'x', 'code'), info.imports[0].was.slice('bundle:'.length));
 works('-C', two, 'audit');
+works('-C', two, 'replay', 'x', '--verify');
+refused('its life in another store', 3, 'was loaded from a rom', '-C', two, 'replay', 'x', '--from-genesis');
 ok('three children: they answer, and differ');
 
 // Out again: the same vat by another name.

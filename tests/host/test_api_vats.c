@@ -202,9 +202,48 @@ TEST(forks)
     host_free(&h);
 }
 
+TEST(zygotes_as_files)
+{
+    struct host h;
+    struct zygote_id vat, kpid, child;
+    char *hash;
+    (void)state;
+    boot(&h);
+    ask(h.z, "alice", "create", "[\"kid\"]");
+    ask(h.z, "kid", "increment", "[1]");
+    char file[300];
+    snprintf(file, sizeof file, "%s/kid.rom", h.dir);
+    assert_fails(h.z, zygote_rom_save(h.z, "kid", file, NULL), ZYGOTE_REFUSED, "has run since");
+    assert_fails(h.z, zygote_rom_save(h.z, "nobody", file, NULL), ZYGOTE_NOT_FOUND, "nobody");
+    assert_fails(h.z, zygote_rom_save(h.z, NULL, file, NULL), ZYGOTE_MISUSE, "no vat");
+    assert_ok(h.z, zygote_zygotify(h.z, "kid"));
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_ok(h.z, zygote_rom_save(h.z, "kid", file, &hash));
+    assert_int_equal(strlen(hash), 64);
+    zygote_free(hash);
+
+    const char *imports[] = { "o-50=alice" };
+    struct zygote_rom_options o = { .name = "again", .import_count = 1, .imports = imports };
+    assert_fails(h.z, zygote_rom_load(h.z, NULL, NULL, &vat, &kpid), ZYGOTE_MISUSE, "no file");
+    assert_fails(h.z, zygote_rom_load(h.z, "/nowhere", NULL, &vat, &kpid), ZYGOTE_NOT_FOUND, "no such file");
+    assert_fails(h.z, zygote_rom_load(h.z, file, &o, &vat, &kpid), ZYGOTE_REFUSED, "not an import");
+    imports[0] = "alice";
+    assert_fails(h.z, zygote_rom_load(h.z, file, &o, &vat, &kpid), ZYGOTE_MISUSE, "NAME=TARGET");
+    o.import_count = 0;
+    assert_ok(h.z, zygote_rom_load(h.z, file, &o, &vat, &kpid));
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_non_null(strstr(resolution(h.z, kpid.text), "\"@ref\""));
+    assert_ok(h.z, zygote_fork(h.z, "again", NULL, &child));
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_ok(h.z, zygote_commit(h.z));
+    assert_string_equal(ask(h.z, child.text, "increment", "[2]"), "{\"heap\":3,\"stored\":3}");
+    host_free(&h);
+}
+
 HOST_TESTS_MAIN(cmocka_unit_test(names),
                 cmocka_unit_test(terminating_a_vat),
                 cmocka_unit_test(upgrading_a_static_vat),
                 cmocka_unit_test(reaping_and_snapshots),
                 cmocka_unit_test(options_of_a_kernel_that_runs),
-                cmocka_unit_test(forks))
+                cmocka_unit_test(forks),
+                cmocka_unit_test(zygotes_as_files))

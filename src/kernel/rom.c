@@ -3,8 +3,9 @@
 #include "kernel/clist.h"
 #include "kernel/device.h"
 #include "kernel/devices/raw.h"
-#include "kernel/lineage.h"
 #include "kernel/lifecycle.h"
+#include "kernel/limits.h"
+#include "kernel/lineage.h"
 #include "kernel/meter.h"
 #include "kernel/object.h"
 #include "kernel/vats.h"
@@ -337,6 +338,8 @@ static int check_request(struct kernel *k, const struct rom_request *r, struct e
         return err_set(e, EXIT_INCOMPATIBLE, "its heap is for %s; this engine is %s",
                        span_shown(rom->engine).s, rom_engine_here().p);
     }
+    struct span full = limits_refusal(k);
+    if (full.p != NULL) return err_set(e, EXIT_POLICY, "%.*s", SPAN_ARG(full));
     if (check_boot(k, rom, e) != 0 || check_meter(k, r, e) != 0) return -1;
     for (size_t i = 0; i < r->import_count; i++) {
         if (check_import(k, r, i, e) != 0) return -1;

@@ -54,6 +54,13 @@ static const char *const details[][4] = {
     { "heap-snapshot-load", "snapPos", "hash" },
     { "vat-cleanup", "work" },
     { "slogger-confused", "state", "exp", "msg" },
+    { "fork-vat-start", "parentVatID" },
+    { "fork-vat-finish", "parentVatID", "error" },
+    { "zygotify-vat-finish", "error" },
+    { "take-offline-finish", "error" },
+    { "page-in-start", "snapshotID" },
+    { "page-in-finish", "from", "replayed" },
+    { "page-out", "reason" },
 };
 
 static void put_detail(struct buf *b, struct jval v, const char *name, struct arena *a)

@@ -34,6 +34,7 @@ struct crank_result {
     struct cleanup_work cleaned; /* of a dead vat */
     enum crank_kind counts_as;   /* for the run policy, where `delivered` does not tell */
     struct fork_work forked;
+    struct span refused;         /* why a fork and such was, for the slog; or SPAN_NONE */
 };
 
 /* Run one crank.  `policy` (NULL: unlimited) is asked only whether to clean up.

@@ -8,6 +8,7 @@
 #include "kernel/offline.h"
 #include "kernel/promise.h"
 #include "kernel/route.h"
+#include "kernel/slog.h"
 #include "kernel/upgrade.h"
 #include "kernel/vats.h"
 
@@ -108,26 +109,42 @@ static int options_crank(struct kernel *k, struct jval event, struct crank_resul
     return 0;
 }
 
+typedef int run_event(struct kernel *k, struct jval event, struct crank_result *r, struct err *e);
+
 static const struct {
     const char *type;
-    int (*run)(struct kernel *k, struct jval event, struct crank_result *r, struct err *e);
+    run_event *run;
+    bool ours; /* upstream has no such event */
 } events[] = {
-    { "send", send_crank },
-    { "notify", notify_crank },
-    { "create-vat", create_vat_crank },
-    { "startVat", start_crank },
-    { "changeVatOptions", options_crank },
-    { "upgrade-vat", upgrade_crank },
-    { "fork-vat", fork_crank },
-    { "zygotify-vat", zygotify_crank },
-    { "take-offline", offline_crank },
+    { "send", send_crank, false },
+    { "notify", notify_crank, false },
+    { "create-vat", create_vat_crank, false },
+    { "startVat", start_crank, false },
+    { "changeVatOptions", options_crank, false },
+    { "upgrade-vat", upgrade_crank, false },
+    { "fork-vat", fork_crank, true },
+    { "zygotify-vat", zygotify_crank, true },
+    { "take-offline", offline_crank, true },
 };
+
+static int run_ours(struct kernel *k, struct span type, run_event *run, struct jval event,
+                    struct crank_result *r, struct err *e)
+{
+    vat_id vat = event_vat(k, event), parent = { 0 };
+    vat_id_parse(json_str(json_get(event, "parentVatID"), kernel_arena(k)), &parent);
+    slog_fork_start(k, type, vat, parent);
+    if (run(k, event, r, e) != 0) return -1;
+    slog_fork_finish(k, type, vat, parent, r->refused, &r->forked, r->computrons);
+    return 0;
+}
 
 int event_run(struct kernel *k, struct jval event, struct crank_result *r, struct err *e)
 {
     struct jval type = json_get(event, "type");
     for (size_t i = 0; i < sizeof events / sizeof *events; i++) {
-        if (json_is(type, events[i].type)) return events[i].run(k, event, r, e);
+        if (!json_is(type, events[i].type)) continue;
+        if (!events[i].ours) return events[i].run(k, event, r, e);
+        return run_ours(k, span_of(events[i].type), events[i].run, event, r, e);
     }
     return err_set(e, EXIT_INCOMPATIBLE, "the run queue holds an event this release cannot do: %.*s",
                    SPAN_ARG(json_raw(type)));

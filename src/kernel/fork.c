@@ -172,6 +172,7 @@ void fork_report_refusal(struct kernel *k, struct span method, vat_id vat, bool 
 {
     struct arena *a = kernel_arena(k);
     kernel_note(k, "%s: %.*s", vat_id_text(vat).s, SPAN_ARG(why));
+    r->refused = why;
     if (host) return;
     struct span key = SPAN("error");
     const struct pass *error = pass_error(a, SPAN("Error"), why);

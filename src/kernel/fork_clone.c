@@ -5,6 +5,7 @@
 #include "kernel/lineage.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
+#include "kernel/slog.h"
 #include "kernel/vats.h"
 #include "store/snapshot.h"
 #include "store/transcript.h"
@@ -69,12 +70,18 @@ static void remember(struct clone *c, kref old, kref new)
     c->renamed[c->count++] = (struct renamed){ old, new };
 }
 
+static void put_row(struct clone *c, kref r, struct clist_row row)
+{
+    clist_put(c->k, c->r->child, r, row);
+    slog_clist(c->k, c->r->child, row.vref.p[1] == '+' ? "export" : "import", r, row.vref);
+}
+
 /* A fresh object that only the child's c-list knows.  Whoever is handed it counts it in
  * the same crank; the rest are garbage, and the child is told so before anything else. */
 static void clone_export(struct clone *c, kref old, struct clist_row row)
 {
     kref new = object_add(c->k, c->r->child);
-    clist_put(c->k, c->r->child, new, row);
+    put_row(c, new, row);
     kref_set_add(&c->k->maybe_free, new);
     remember(c, old, new);
     if (row.reachable && span_is(row.vref, "o+0")) c->root = new;
@@ -91,7 +98,7 @@ static void clone_import(struct clone *c, kref o, struct clist_row row)
     } else {
         ref_inc(k, o, row.reachable ? REF_NORMAL : REF_RECOGNIZABLE);
     }
-    clist_put(k, c->r->child, o, row);
+    put_row(c, o, row);
 }
 
 /* -- promises, if they are shared -------------------------------------------------------------- */
@@ -111,7 +118,7 @@ static void clone_promise(struct clone *c, kref old, struct clist_row row)
     struct kernel *k = c->k;
     kref p = parent_decides(c, old) ? promise_new_for(k, c->r->child) : old;
     ref_inc(k, p, REF_NORMAL);
-    clist_put(k, c->r->child, p, row);
+    put_row(c, p, row);
     if (promise_state(k, old) != PROMISE_UNRESOLVED) {
         c->settled = true;
         return;
@@ -220,6 +227,7 @@ void clone_rows(struct clone *c)
     vat_add_dynamic(k, c->r->child);
     kernel_step_label(k, "fork: child listed");
     clone_options(k, c->r);
+    slog_forked(k, c->r->child, c->r->parent);
     kernel_step_label(k, "fork: options cloned");
     clone_parameters(k, c->r);
     kernel_step_label(k, "fork: parameters cloned");

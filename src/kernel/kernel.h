@@ -90,8 +90,11 @@ int kernel_genesis(struct store *s, const struct genesis *g, kref *result, struc
 /* One line of the slog (kernel/slog.h): a JSON object without the members that take a clock.
  * Whoever writes it adds `time` and `monotime` at the end, and behind them `seconds`, since
  * the start of the same span, to an event that finishes one.  No span is open twice. */
-enum slog_span { SLOG_POINT = 0, SLOG_CRANK, SLOG_STARTUP, SLOG_REPLAY, SLOG_DELIVERY, SLOG_SYSCALL };
-enum { SLOG_SPANS = SLOG_SYSCALL + 1 };
+enum slog_span {
+    SLOG_POINT = 0, SLOG_CRANK, SLOG_STARTUP, SLOG_REPLAY, SLOG_DELIVERY, SLOG_SYSCALL,
+    SLOG_FORK, SLOG_PAGE_IN,
+};
+enum { SLOG_SPANS = SLOG_PAGE_IN + 1 };
 struct slog_event {
     struct span json_text; /* good for this call */
     enum slog_span span;   /* SLOG_POINT: of no duration */

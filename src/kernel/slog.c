@@ -4,6 +4,7 @@
 
 #include "base/xalloc.h"
 #include "kernel/cleanup.h"
+#include "kernel/fork.h"
 #include "kernel/vats.h"
 #include "store/bundle.h"
 
@@ -154,18 +155,11 @@ static struct span description(struct kernel *k, struct span name, struct span b
     return text;
 }
 
-static void put_identity(struct kernel *k, struct buf *b, vat_id vat)
+/* The bundle itself: what the vat runs. */
+static void put_bundle(struct kernel *k, struct buf *b, vat_id vat, struct span id)
 {
-    struct jval options = state_json(k, key_vat(k, vat, "options"));
-    struct span name = json_str(json_get(options, "name"), kernel_arena(k));
-    struct span id = vat_bundle_id(k, vat);
     struct buf bundle = { 0 };
     struct err absent;
-    buf_puts(b, vat_is_dynamic(k, vat) ? ",\"dynamic\":true" : ",\"dynamic\":false");
-    put_text(b, "description", description(k, name.p == NULL ? SPAN("") : name, id));
-    put_text(b, "name", name);
-    put_text(b, "managerType",
-             json_str(json_get(json_get(options, "workerOptions"), "type"), kernel_arena(k)));
     if (id.p == NULL) {
         put_json(b, "vatSourceBundle", vat_own_bundle(k, vat));
     } else if (bundle_get(k->store, id, &bundle, &absent) == 0) {
@@ -174,17 +168,45 @@ static void put_identity(struct kernel *k, struct buf *b, vat_id vat)
     buf_fini(&bundle);
 }
 
+/* `parent` n == 0: it is no fork. */
+static void put_identity(struct kernel *k, struct buf *b, vat_id vat, vat_id parent)
+{
+    struct jval options = state_json(k, key_vat(k, vat, "options"));
+    struct span name = json_str(json_get(options, "name"), kernel_arena(k));
+    struct span id = vat_bundle_id(k, vat);
+    buf_puts(b, vat_is_dynamic(k, vat) ? ",\"dynamic\":true" : ",\"dynamic\":false");
+    put_text(b, "description", description(k, name.p == NULL ? SPAN("") : name, id));
+    put_text(b, "name", name);
+    put_text(b, "managerType",
+             json_str(json_get(json_get(options, "workerOptions"), "type"), kernel_arena(k)));
+    if (parent.n != 0) put_text(b, "forkedFrom", span_of_vat(k, parent));
+    else put_bundle(k, b, vat, id);
+}
+
+static struct teller *introduce(struct kernel *k, vat_id vat, vat_id parent)
+{
+    struct buf *b = begin(k, "create-vat");
+    put_vat(b, vat);
+    put_identity(k, b, vat, parent);
+    end(k, SLOG_POINT, false);
+    struct teller *t = add(k->slog, vat);
+    t->starts = true;
+    return t;
+}
+
+void slog_forked(struct kernel *k, vat_id child, vat_id parent)
+{
+    if (slogging(k)) introduce(k, child, parent);
+}
+
 bool slog_vat(struct kernel *k, vat_id vat, bool startup)
 {
     if (!slogging(k)) return false;
     struct teller *t = known(k->slog, vat);
     if (t == NULL) {
-        struct buf *b = begin(k, "create-vat");
-        put_vat(b, vat);
-        put_identity(k, b, vat);
-        end(k, SLOG_POINT, false);
-        t = add(k->slog, vat);
-        t->starts = true;
+        struct fork_origin from;
+        vat_id parent = { fork_origin(k, vat, &from) ? from.parent.n : 0 };
+        t = introduce(k, vat, parent);
     }
     bool first = t->starts && startup;
     if (startup) t->starts = false;
@@ -292,6 +314,40 @@ void slog_snapshot_save(struct kernel *k, vat_id vat, const struct snapshot_info
         buf_printf(b, ",\"uncompressedSizeDelta\":%lld", (long long)(info->raw_bytes - before));
     }
     put_json(b, "restartWorker", SPAN("true"));
+    end(k, SLOG_POINT, false);
+}
+
+/* Lines that upstream does not have. */
+static bool slogging_more(const struct kernel *k)
+{
+    return slogging(k) && k->zygotes;
+}
+
+void slog_page_in(struct kernel *k, vat_id vat, const struct snapshot_info *snapshot)
+{
+    if (!slogging_more(k)) return;
+    struct buf *b = begin(k, "page-in-start");
+    put_vat(b, vat);
+    if (snapshot != NULL) put_text(b, "snapshotID", span_of(snapshot->hash));
+    end(k, SLOG_PAGE_IN, false);
+}
+
+void slog_paged_in(struct kernel *k, vat_id vat, const char *from, uint64_t replayed)
+{
+    if (!slogging_more(k)) return;
+    struct buf *b = begin(k, "page-in-finish");
+    put_vat(b, vat);
+    if (from != NULL) put_text(b, "from", span_of(from));
+    put_u64(b, "replayed", replayed);
+    end(k, SLOG_PAGE_IN, true);
+}
+
+void slog_page_out(struct kernel *k, vat_id vat, const char *why)
+{
+    if (!slogging_more(k)) return;
+    struct buf *b = begin(k, "page-out");
+    put_vat(b, vat);
+    put_text(b, "reason", span_of(why));
     end(k, SLOG_POINT, false);
 }
 
@@ -504,6 +560,45 @@ void slog_terminate(struct kernel *k, vat_id vat, bool reject, const struct capd
     buf_printf(b, ",\"shouldReject\":%s,\"info\":", reject ? "true" : "false");
     capdata_put(b, info);
     end(k, SLOG_POINT, false);
+}
+
+void slog_not_paged_in(struct kernel *k, vat_id vat)
+{
+    slog_paged_in(k, vat, NULL, 0);
+    slog_page_out(k, vat, "failed");
+}
+
+static struct buf *begin_fork(struct kernel *k, struct span type, const char *end, vat_id vat,
+                              vat_id parent)
+{
+    struct buf *b = begin(k, span_join(k, "", type, end).p);
+    put_u64(b, "crankNum", crank_number(k));
+    put_vat(b, vat);
+    if (parent.n != 0) put_text(b, "parentVatID", span_of_vat(k, parent));
+    return b;
+}
+
+void slog_fork_start(struct kernel *k, struct span type, vat_id vat, vat_id parent)
+{
+    if (!slogging_more(k)) return;
+    begin_fork(k, type, "-start", vat, parent);
+    end(k, SLOG_FORK, false);
+}
+
+void slog_fork_finish(struct kernel *k, struct span type, vat_id vat, vat_id parent,
+                      struct span refused, const struct fork_work *work, uint64_t computrons)
+{
+    if (!slogging_more(k)) return;
+    struct buf *b = begin_fork(k, type, "-finish", vat, parent);
+    put_text(b, "error", refused);
+    if (parent.n != 0 && refused.p == NULL) {
+        put_u64(b, "vatstoreKeys", work->vatstore_keys);
+        put_u64(b, "vatstoreBytes", work->vatstore_bytes);
+        put_u64(b, "clistEntries", work->clist_entries);
+    }
+    put_u64(b, "snapshotBytes", work->snapshot_bytes);
+    put_u64(b, "computrons", computrons);
+    end(k, SLOG_FORK, true);
 }
 
 void slog_cleanup(struct kernel *k, vat_id vat, const struct cleanup_work *work, bool done)

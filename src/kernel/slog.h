@@ -8,6 +8,13 @@
  *   crank-start/-finish  deliver/deliver-result  syscall/syscall-result  clist
  *   console  terminate  heap-snapshot-save/-load  vat-cleanup/-complete  slogger-confused
  *
+ * and in stores with forks, ours, in upstream's manner (with "zygotes": false there is none of
+ * them, and the log is upstream's to the event):
+ *
+ *   fork-vat-start/-finish  zygotify-vat-start/-finish  take-offline-start/-finish
+ *   page-in-start/-finish  page-out            a machine starts, and ends
+ *   create-vat of a fork has forkedFrom, and no vatSourceBundle: it is its parent's
+ *
  * Life of a vat's log, which console lines tell of and slogger-confused watches over:
  *
  *   unknown --create-vat--> idle <--startup--> starting
@@ -54,6 +61,16 @@ void slog_snapshot_load(struct kernel *k, vat_id vat, const struct snapshot_info
 void slog_snapshot_save(struct kernel *k, vat_id vat, const struct snapshot_info *info,
                         uint64_t before);
 
+/* A machine starts for the vat, and is ready: `replayed` entries of its transcript later.
+ * `from`: what the port says it came from, or NULL. */
+void slog_page_in(struct kernel *k, vat_id vat, const struct snapshot_info *snapshot);
+void slog_paged_in(struct kernel *k, vat_id vat, const char *from, uint64_t replayed);
+/* It could not be started, or replayed: paged in from nothing, and out. */
+void slog_not_paged_in(struct kernel *k, vat_id vat);
+/* It ends.  `why`: "evicted", "saved" (it goes on from the snapshot just saved when it is
+ * needed), "stopped", "shutdown". */
+void slog_page_out(struct kernel *k, vat_id vat, const char *why);
+
 /* -- a delivery ------------------------------------------------------------------------------ */
 
 /* The coming delivery in the kernel's names; without this both forms are the same. */
@@ -77,6 +94,14 @@ void slog_console(struct kernel *k, vat_id vat, struct jval message);
 
 void slog_clist(struct kernel *k, vat_id vat, const char *mode, kref r, struct span name);
 void slog_terminate(struct kernel *k, vat_id vat, bool reject, const struct capdata *info);
+
+/* An event of ours, by its type; `parent` n == 0: none. */
+void slog_fork_start(struct kernel *k, struct span type, vat_id vat, vat_id parent);
+/* `refused`: why, or SPAN_NONE; `computrons`: of a bringOutYourDead, or 0. */
+void slog_fork_finish(struct kernel *k, struct span type, vat_id vat, vat_id parent,
+                      struct span refused, const struct fork_work *work, uint64_t computrons);
+/* Say who a child is, before anything else is said of it. */
+void slog_forked(struct kernel *k, vat_id child, vat_id parent);
 
 /* What a cleanup crank deleted; `done`: the vat is forgotten. */
 void slog_cleanup(struct kernel *k, vat_id vat, const struct cleanup_work *work, bool done);

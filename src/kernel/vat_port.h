@@ -2,8 +2,8 @@
  *
  * A plain struct of functions that the kernel defines and somebody above fills: our
  * worker processes (src/worker), a scripted vat (tests), the stock xsnap-worker
- * (conformance).  Images and pools hide behind start and stop: the kernel cannot
- * tell, and never asks, how a vat came back.
+ * (conformance).  Images and pools hide behind start and stop: how a vat came back makes no
+ * difference to the kernel, which asks only for the slog.
  *
  * A machine is spoken to in commands: a JSON text, answered by a JSON text, with any
  * number of upcalls (syscalls, console lines) in between.  Texts are those of upstream's
@@ -79,4 +79,7 @@ struct vat_port {
 
     /* End the machine; `m` is gone.  Never fails. */
     void (*stop)(void *self, struct vat_machine *m);
+
+    /* What the machine started from, in a word: "image", "snapshot", "bundles".  May be NULL. */
+    const char *(*origin)(void *self, const struct vat_machine *m);
 };

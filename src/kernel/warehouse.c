@@ -32,17 +32,21 @@ struct warehouse *warehouse_new(size_t max_online)
     return w;
 }
 
-static void remove_at(struct kernel *k, size_t at)
+/* `why`: for the slog. */
+static void remove_at(struct kernel *k, size_t at, const char *why)
 {
     struct warehouse *w = k->warehouse;
-    if (w->online[at].machine != NULL) k->port.stop(k->port.self, w->online[at].machine);
+    if (w->online[at].machine != NULL) {
+        k->port.stop(k->port.self, w->online[at].machine);
+        slog_page_out(k, w->online[at].vat, why);
+    }
     w->count--;
     memmove(w->online + at, w->online + at + 1, (w->count - at) * sizeof *w->online);
 }
 
 void warehouse_stop_all(struct kernel *k)
 {
-    while (k->warehouse->count > 0) remove_at(k, k->warehouse->count - 1);
+    while (k->warehouse->count > 0) remove_at(k, k->warehouse->count - 1, "shutdown");
 }
 
 void warehouse_free(struct kernel *k)
@@ -67,7 +71,7 @@ static bool find(const struct warehouse *w, vat_id vat, size_t *at)
 void warehouse_stop(struct kernel *k, vat_id vat)
 {
     size_t at;
-    if (find(k->warehouse, vat, &at)) remove_at(k, at);
+    if (find(k->warehouse, vat, &at)) remove_at(k, at, "stopped");
 }
 
 struct vat_machine *warehouse_machine(struct kernel *k, vat_id vat)
@@ -216,17 +220,24 @@ static int bring_online(struct kernel *k, vat_id vat, bool resting, struct onlin
     if (snapshot_info(k->store, span_of_vat(k, vat), &info)) snapshot = &info;
     bool quiet = resting && t.end - t.start == 1;
     bool startup = !quiet && slog_vat(k, vat, true);
+    slog_page_in(k, vat, snapshot);
     if (startup) slog_startup(k, vat, false);
     if (snapshot != NULL && !quiet) slog_snapshot_load(k, vat, snapshot, false);
     struct vat_machine *m;
-    if (start_machine(k, vat, snapshot, &m, e) != 0) return -1;
+    if (start_machine(k, vat, snapshot, &m, e) != 0) {
+        slog_not_paged_in(k, vat);
+        return -1;
+    }
     if (startup) slog_startup(k, vat, true);
     if (!quiet) slog_replay(k, vat, t.end - t.start, false);
     if (replay(k, vat, m, t, e) != 0) {
         k->port.stop(k->port.self, m);
+        slog_not_paged_in(k, vat);
         return -1;
     }
     if (!quiet) slog_replay(k, vat, 0, true);
+    slog_paged_in(k, vat, k->port.origin == NULL ? NULL : k->port.origin(k->port.self, m),
+                  t.end - t.start);
     *out = (struct online){ vat, m, snapshot == NULL ? 0 : snapshot->raw_bytes };
     return 0;
 }
@@ -242,8 +253,8 @@ static int online(struct kernel *k, vat_id vat, struct vat_machine **out, struct
         return 0;
     }
     struct online o;
-    if (listed) remove_at(k, at);
-    else if (w->count == w->max) remove_at(k, 0);
+    if (listed) remove_at(k, at, "saved");
+    else if (w->count == w->max) remove_at(k, 0, "evicted");
     if (bring_online(k, vat, listed, &o, e) != 0) {
         /* EXIT_VAT: what the vat is told when its creation fails; upstream's words alone. */
         return e->exit == EXIT_VAT ? -1 : err_while(e, "bringing %s online", vat_id_text(vat).s);
@@ -263,7 +274,7 @@ static void local_online(struct kernel *k, vat_id vat)
         make_newest(w, at);
         return;
     }
-    if (w->count == w->max) remove_at(k, 0);
+    if (w->count == w->max) remove_at(k, 0, "evicted");
     w->online[w->count++] = (struct online){ .vat = vat };
     if (slog_vat(k, vat, true)) {
         slog_startup(k, vat, false);
@@ -371,6 +382,7 @@ static void rest(struct kernel *k, vat_id vat, const struct snapshot_info *info)
     o->machine = NULL;
     o->snapshot_bytes = info->raw_bytes;
     slog_snapshot_load(k, vat, info, true);
+    slog_page_out(k, vat, "saved");
 }
 
 static int save(struct kernel *k, vat_id vat, struct snapshot_taken *out, struct err *e)

@@ -29,6 +29,7 @@ struct vat_machine {
     int connection; /* stream socket, both directions */
     int save;       /* read end of the pipe that is the worker's fd 7, or -1 */
     bool posts;     /* it knows '+': it is ours */
+    const char *origin; /* what it started from: a word */
     bool failed;
     struct process_end end; /* once pid is 0 */
 };

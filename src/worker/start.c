@@ -33,6 +33,7 @@ static int start_plain(struct worker_port *p, const struct vat_start *from,
     if (from->snapshot == NULL) {
         if (spawn_booted(p, &r, from, out, e) != 0) return -1;
         p->counts.booted++;
+        (*out)->origin = "bundles";
         return 0;
     }
     if (spawn_loading(p, &r, from, &m, e) != 0) return -1;
@@ -41,6 +42,7 @@ static int start_plain(struct worker_port *p, const struct vat_start *from,
         return err_while(e, "snapshot %s", from->snapshot);
     }
     p->counts.loaded++;
+    m->origin = "snapshot";
     *out = m;
     return 0;
 }
@@ -162,6 +164,7 @@ static int start_mapped(struct worker_port *p, const struct vat_start *from, int
         return -1;
     }
     p->counts.mapped++;
+    m->origin = "image";
     *out = m;
     return 0;
 }

@@ -41,6 +41,12 @@ static void worker_stop(void *self, struct vat_machine *m)
     machine_free(m);
 }
 
+static const char *worker_origin(void *self, const struct vat_machine *m)
+{
+    (void)self;
+    return m->origin;
+}
+
 int worker_port_open(const struct worker_options *options, struct vat_port *out,
                      struct err *e)
 {
@@ -53,7 +59,8 @@ int worker_port_open(const struct worker_options *options, struct vat_port *out,
                              .start = worker_start,
                              .command = worker_command,
                              .snapshot = worker_snapshot,
-                             .stop = worker_stop };
+                             .stop = worker_stop,
+                             .origin = worker_origin };
     int result = p->program < 0 ? err_sys(e, "worker program %s", p->path) : 0;
     /* The digest of the whole program: whatever differs makes other images. */
     if (result == 0 && !options->no_images &&

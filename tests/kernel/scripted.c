@@ -450,5 +450,5 @@ static void stop(void *self, struct vat_machine *m)
 
 void scripted_port(struct scripted *s, struct vat_port *out)
 {
-    *out = (struct vat_port){ s, start, command, snapshot, stop };
+    *out = (struct vat_port){ s, start, command, snapshot, stop, NULL };
 }

@@ -205,6 +205,91 @@ TEST(vats_are_introduced_as_upstream_would)
     world_close(&w);
 }
 
+/* -- forks -------------------------------------------------------------------------------------------- */
+
+TEST(the_life_of_a_fork)
+{
+    struct world w;
+    open_pair(&w, (struct world_setup){ .online_max = 4 });
+    vat_id p = create(&w, "auto", "'name':'p'");
+    vat_id a = vat_named(&w, "a");
+    introduce(&w, p, a);
+    poke(&w, p, "set abc 12345");
+    forget(&w);
+    vat_id c = device_fork(&w, p, 0, NULL, "'name':'kid'");
+    world_run(&w);
+    assert_int_equal(c.n, 6);
+    EXPECT(&w, "{\"type\":\"fork-vat-start\",\"crankNum\":", "\"vatID\":\"v6\",\"parentVatID\":\"v5\"}\n",
+        "\"dispatch\":\"bringOutYourDead\"",
+        "{\"type\":\"heap-snapshot-save\",\"vatID\":\"v5\"", "{\"type\":\"heap-snapshot-load\",\"vatID\":\"v5\"",
+        "{\"type\":\"page-out\",\"vatID\":\"v5\",\"reason\":\"saved\"}\n",
+        "{\"type\":\"create-vat\",\"vatID\":\"v6\",\"dynamic\":true,\"description\":\"kid (from bundleID: ",
+        "\"name\":\"kid\",\"managerType\":\"xsnap\",\"forkedFrom\":\"v5\"}\n",
+        "\"mode\":\"export\",\"vatID\":\"v6\",\"kobj\":\"ko", "\"vobj\":\"o+0\"}\n",
+        "\"mode\":\"import\",\"vatID\":\"v6\",\"kobj\":\"ko", "\"vobj\":\"o-",
+        "{\"type\":\"fork-vat-finish\",\"crankNum\":", "\"vatID\":\"v6\",\"parentVatID\":\"v5\","
+            "\"vatstoreKeys\":1,\"vatstoreBytes\":8,\"clistEntries\":2,\"snapshotBytes\":",
+        "{\"type\":\"crank-finish\"");
+    assert_int_equal(count(&w, "\"mode\":\"export\",\"vatID\":\"v6\""), 1);
+    assert_false(has(&w, "{\"type\":\"page-in-start\",\"vatID\":\"v6\""));
+    forget(&w);
+    poke(&w, c, "set k v");
+    EXPECT(&w, "{\"type\":\"page-in-start\",\"vatID\":\"v6\",\"snapshotID\":\"",
+        "{\"type\":\"vat-startup-start\",\"vatID\":\"v6\"}\n",
+        "{\"type\":\"heap-snapshot-load\",\"vatID\":\"v6\",\"snapPos\":0,",
+        "{\"type\":\"vat-startup-finish\",\"vatID\":\"v6\"}\n",
+        "{\"type\":\"page-in-finish\",\"vatID\":\"v6\",\"replayed\":1}\n",
+        "{\"type\":\"deliver\"");
+    assert_int_equal(count(&w, "\"type\":\"create-vat\""), 0);
+    for (vat_id vat = { 1 }; vat.n < 6; vat.n++) poke(&w, vat, "set k v"); /* four places for six */
+    EXPECT(&w, "{\"type\":\"page-out\",\"vatID\":\"v6\",\"reason\":\"evicted\"}\n");
+    assert_int_equal(count(&w, "\"type\":\"page-in-start\""), count(&w, "\"type\":\"page-in-finish\""));
+    forget(&w);
+    device_fork(&w, a, 0, NULL, "");
+    world_run(&w);
+    EXPECT(&w, "{\"type\":\"fork-vat-start\"", "\"vatID\":\"v7\",\"parentVatID\":\"v3\",\"error\":"
+           "\"vat type cannot be forked\",\"snapshotBytes\":0,\"computrons\":0}\n");
+    assert_false(has(&w, "{\"type\":\"create-vat\",\"vatID\":\"v7\""));
+    forget(&w);
+    device_seal(&w, c);
+    world_run(&w);
+    device_call(&w, "takeOffline #['v5']");
+    world_run(&w);
+    EXPECT(&w, "{\"type\":\"zygotify-vat-start\",\"crankNum\":", "\"vatID\":\"v6\"}\n", "\"reason\":\"saved\"}\n",
+        "{\"type\":\"zygotify-vat-finish\",\"crankNum\":", "\"vatID\":\"v6\",\"snapshotBytes\":",
+        "{\"type\":\"take-offline-start\"", "{\"type\":\"take-offline-finish\",\"crankNum\":", "\"vatID\":\"v5\",\"snapshotBytes\":");
+    forget(&w);
+    unsigned machines = w.scripted.machines;
+    assert_true(machines > 0);
+    world_restart(&w);
+    assert_int_equal(count(&w, "\"reason\":\"shutdown\"}"), machines);
+    assert_false(has(&w, "slogger-confused"));
+    world_close(&w);
+}
+
+TEST(a_machine_that_does_not_start)
+{
+    struct world w;
+    open_pair(&w, (struct world_setup){ 0 });
+    forget(&w);
+    create(&w, "broken", "");
+    EXPECT(&w, "{\"type\":\"page-in-start\",\"vatID\":\"v5\"}\n", "{\"type\":\"page-in-finish\",\"vatID\":\"v5\",\"replayed\":0}\n"
+           "{\"type\":\"page-out\",\"vatID\":\"v5\",\"reason\":\"failed\"}\n");
+    world_close(&w);
+}
+
+TEST(a_store_without_forks_has_upstreams_lines_only)
+{
+    struct world w;
+    open_pair(&w, (struct world_setup){ .no_zygotes = true, .online_max = 3, .snapshot_interval = 5 });
+    play(&w);
+    create(&w, "broken", "");
+    world_restart(&w);
+    assert_false(has(&w, "\"type\":\"page-"));
+    assert_false(has(&w, "forkedFrom"));
+    world_close(&w);
+}
+
 /* Who listens must not change what is done, and when vats come online neither. */
 TEST(a_run_with_a_slog_is_the_run_without)
 {
@@ -264,6 +349,9 @@ int main(void)
         cmocka_unit_test(replays_and_snapshots),
         cmocka_unit_test(vats_are_introduced_as_upstream_would),
         cmocka_unit_test(consoles_by_level_and_source),
+        cmocka_unit_test(the_life_of_a_fork),
+        cmocka_unit_test(a_machine_that_does_not_start),
+        cmocka_unit_test(a_store_without_forks_has_upstreams_lines_only),
         cmocka_unit_test(a_run_with_a_slog_is_the_run_without),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

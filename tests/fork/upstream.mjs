@@ -127,6 +127,17 @@ const same = (a, b, what) => {
     ok(what);
 };
 
+// The messages, one by one, to upstream's kernel and to ours; then the stores are compared.
+const converse = async (messages, upstream, our) => {
+    for (const message of messages) {
+        // eslint-disable-next-line no-await-in-loop
+        const answer = await theirs(upstream, ...message);
+        assert.deepEqual(JSON.parse(JSON.stringify(answer)), ours(our, ...message));
+        ok(`the same answer to ${JSON.stringify(message)}`);
+    }
+    same(upstream, our, 'the same store: keys, transcripts, snapshots');
+};
+
 // -- the family -------------------------------------------------------------------------
 
 const store = name => path.join(top, name);
@@ -166,13 +177,7 @@ const conversation = [
     ['look', 'jelly'],
     ['read', 'dora'],
 ];
-for (const message of conversation) {
-    // eslint-disable-next-line no-await-in-loop
-    const answer = await theirs(store('upstream'), ...message);
-    assert.deepEqual(JSON.parse(JSON.stringify(answer)), ours(store('ours'), ...message));
-    ok(`the same answer to ${JSON.stringify(message)}`);
-}
-same(store('upstream'), store('ours'), 'the same store: keys, transcripts, snapshots');
+await converse(conversation, store('upstream'), store('ours'));
 
 // -- and back ------------------------------------------------------------------------------
 
@@ -197,4 +202,49 @@ for (const message of [
 }
 zygote(store('upstream'), 'audit');
 same(store('upstream'), store('ours'), 'back: the same store');
+
+// -- promises in flight ----------------------------------------------------------------------
+
+// A vat that waits, its child and its grandchild, which share what it waits for.
+const waiting = store('waiting');
+const g = name => ({ thing: name });
+zygote(waiting, 'run', path.join(root, 'tests/fork/state.json'));
+for (const message of [
+    ['make', 'ear'],
+    ...['g1', 'g2', 'w1', 'w2'].map(gate => ['gate', gate]),
+    ['create', 'P', 'promises'],
+    ['ask', 'P', 'wait', 'g1', g('g1')],
+    ['later', 'P', 'answer', 'g1', g('g1')],
+    ['ask', 'P', 'pipeline', 'ahead', g('ear'), 'g2'],
+    ['ask', 'P', 'make', 'own'],
+    ['take', 'P', 'own'],
+    ['ask', 'P', 'watchOwn', 'own'],
+    ['ask', 'P', 'watch', 'w1', g('w1')],
+    ['ask', 'P', 'watch', 'w2', g('w2')],
+    ['fork', 'P', 'C', [], { promises: 'share' }],
+    ['fork', 'C', 'G', [], { promises: 'share' }],
+]) {
+    ours(waiting, ...message);
+}
+fs.cpSync(waiting, store('waiting-upstream'), { recursive: true });
+await converse(
+    [
+        ['open', 'g1', 7],
+        ['askAll', ['P', 'C', 'G'], 'heard'],
+        ['open', 'g2', g('ear')],
+        ['askAll', ['P', 'C', 'G'], 'heard'],
+        ['ask', 'C', 'settle', 'own', 'one'],
+        ['shut', 'w2', 'no more'],
+        ['upgrade', 'G', 'promises'],
+        ['askAll', ['P', 'C', 'G'], 'notes'],
+        ['terminate', 'P', 'enough'],
+        ['open', 'w1', g('C.root')],
+        ['askAll', ['C', 'G'], 'notes'],
+        ['heard'],
+    ],
+    store('waiting-upstream'),
+    waiting,
+);
+zygote(store('waiting-upstream'), 'audit');
+ok('our audit of what upstream made of shared promises');
 console.log(`${passed} passed, 0 failed`);

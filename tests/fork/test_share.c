@@ -282,6 +282,65 @@ TEST(a_child_that_ends_while_both_wait)
     audited();
 }
 
+/* -- the service ------------------------------------------------------------------------------------ */
+
+static void tell_vat_admin(const char *method)
+{
+    struct err e;
+    uint64_t cranks;
+    kref admin;
+    assert_int_equal(kernel_find(l.kernel, SPAN("vatAdmin"), &admin, &e), 0);
+    kernel_send(l.kernel, admin, span_of(method), pass_array(&l.arena, 0, NULL));
+    assert_int_equal(lab_try_run(&l, &cranks, &e), 0);
+}
+
+static void assert_answers(const char *method, const char *args, const char *what)
+{
+    const char *got = lab_send(&l, method, args);
+    if (got[0] == '!' && strstr(got, what) != NULL) return;
+    fprintf(stderr, "%s%s: %s\n", method, args, got);
+    fail();
+}
+
+TEST(a_service_that_is_paused)
+{
+    SAY("fork", "[\"Z\",\"J\"]", "0");
+    tell_vat_admin("pauseService");
+    uint64_t next = strtoull(lab_kv(&l, "vat.nextID"), NULL, 10);
+    assert_answers("fork", "[\"J\",\"J1\"]", "service not available, try again later");
+    assert_answers("fork", "[\"Z\",\"J1\"]", "service not available, try again later");
+    assert_answers("zygotify", "[\"J\"]", "service not available, try again later");
+    assert_int_equal(strtoull(lab_kv(&l, "vat.nextID"), NULL, 10), next);
+    tell_vat_admin("resumeService");
+    SAY("fork", "[\"J\",\"J1\"]", "0");
+    audited();
+}
+
+/* The answer is lost with the incarnation that was asked; the child is there, and managed. */
+TEST(a_service_that_is_upgraded_while_a_fork_waits)
+{
+    struct err e;
+    uint64_t cranks;
+    struct jval source;
+    kref upgraded;
+    const char *admin = vat_name("vatAdmin");
+    struct span text = span_of(lab_kv(&l, lab_printf(&l, "%s.source", admin)));
+    assert_int_equal(json_parse(&l.arena, text, &source, &e), 0);
+    kref asked = lab_queue(&l, "fork", "[\"Z\",\"K\"]");
+    assert_int_equal(kernel_upgrade_static(l.kernel, SPAN("vatAdmin"), false,
+                                           json_str(json_get(source, "bundleID"), &l.arena), NULL, &upgraded, &e), 0);
+    assert_int_equal(lab_try_run(&l, &cranks, &e), 0);
+    assert_non_null(strstr(lab_take(&l, asked), "vatUpgraded"));
+    assert_non_null(strstr(lab_take(&l, upgraded), "vatUpgraded")); /* likewise */
+    assert_int_equal(lab_info(&l, "vatAdmin").incarnation, 1);
+    assert_true(lab_vat_exists(&l, "K"));
+    assert_non_null(strstr(lab_query(&l, lab_printf(&l, "SELECT key FROM kvStore WHERE key GLOB '%s.vs.vc.*.s%s'",
+                                                    admin, vat_name("K"))), "vc."));
+    SAY("fork", "[\"Z\",\"L\"]", "0"); /* handles outlive the service's incarnation */
+    SAY("ask", "[\"L\",\"string\",1]", "1");
+    audited();
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -309,6 +368,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_both_hear_makes_the_same_of_both),
         cmocka_unit_test(objects_made_before_and_after),
         cmocka_unit_test(exports_that_are_merely_recognized),
+        cmocka_unit_test(a_service_that_is_paused),
+        cmocka_unit_test(a_service_that_is_upgraded_while_a_fork_waits),
         cmocka_unit_test(a_parent_that_ends_while_both_wait),
         cmocka_unit_test(a_child_that_ends_while_both_wait),
     };

@@ -103,6 +103,9 @@ const tests = {
         const ended = E(answer.adminNode).done();
         await E(answer.adminNode).terminateWithFailure(Error('enough'));
         assert.deepEqual(device.taken('terminateWithFailure')[0][1], 'v11');
+        // told to end, and not ended yet
+        await rejects(E(answer.adminNode).fork(), 'vat terminated');
+        await rejects(E(answer.adminNode).zygotify(), 'vat terminated');
         await E(root).vatTerminated('v11', true, Error('enough'));
         await rejects(ended, 'enough');
         await rejects(E(answer.adminNode).fork(), 'vat terminated');

@@ -58,18 +58,6 @@ static void clone_vatstore(struct clone *c)
     }
 }
 
-static void remember(struct clone *c, kref old, kref new)
-{
-    if (c->count == c->room) {
-        size_t room = c->room == 0 ? 16 : c->room * 2;
-        struct renamed *grown = ARENA_ARRAY(kernel_arena(c->k), struct renamed, room);
-        if (c->count > 0) memcpy(grown, c->renamed, c->count * sizeof *grown);
-        c->renamed = grown;
-        c->room = room;
-    }
-    c->renamed[c->count++] = (struct renamed){ old, new };
-}
-
 static void put_row(struct clone *c, kref r, struct clist_row row)
 {
     clist_put(c->k, c->r->child, r, row);
@@ -78,12 +66,11 @@ static void put_row(struct clone *c, kref r, struct clist_row row)
 
 /* A fresh object that only the child's c-list knows.  Whoever is handed it counts it in
  * the same crank; the rest are garbage, and the child is told so before anything else. */
-static void clone_export(struct clone *c, kref old, struct clist_row row)
+static void clone_export(struct clone *c, struct clist_row row)
 {
     kref new = object_add(c->k, c->r->child);
     put_row(c, new, row);
     kref_set_add(&c->k->maybe_free, new);
-    remember(c, old, new);
     if (row.reachable && span_is(row.vref, "o+0")) c->root = new;
 }
 
@@ -92,9 +79,7 @@ static void clone_import(struct clone *c, kref o, struct clist_row row)
     struct kernel *k = c->k;
     if (o.kind == KREF_OBJECT && !object_exists(k, o)) {
         /* Retired while the parent was sealed: the child will be told. */
-        struct strings action = { 1, &(struct span){ NULL, 0 } };
-        action.items[0] = gc_action_text(k, c->r->child, GC_RETIRE_IMPORT, o);
-        gc_add_actions(k, &action);
+        string_list_add(k, &c->retired, gc_action_text(k, c->r->child, GC_RETIRE_IMPORT, o));
     } else {
         ref_inc(k, o, row.reachable ? REF_NORMAL : REF_RECOGNIZABLE);
     }
@@ -183,11 +168,12 @@ static void clone_clist(struct clone *c)
         if (w.r.kind == KREF_PROMISE) {
             clone_promise(c, w.r, row);
         } else if (w.r.kind == KREF_OBJECT && row.vref.p[1] == '+') {
-            clone_export(c, w.r, row);
+            clone_export(c, row);
         } else {
             clone_import(c, w.r, row);
         }
     }
+    if (c->retired.of.count > 0) gc_add_actions(k, &c->retired.of);
 }
 
 static void record_origin(struct kernel *k, const struct fork_event *r, const struct snapshot_info *s)
@@ -244,8 +230,9 @@ void clone_rows(struct clone *c)
 
 kref clone_of(const struct clone *c, kref old)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        if (kref_eq(c->renamed[i].old, old)) return c->renamed[i].new;
-    }
-    BUG("an oldref was checked but not cloned");
+    struct span name = clist_vref(c->k, c->r->parent, old);
+    kref new;
+    bool ok = kref_parse(state_need(c->k, key_clist_vref(c->k, c->r->child, name)), &new);
+    INVARIANT(ok);
+    return new;
 }

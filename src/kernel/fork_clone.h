@@ -15,21 +15,15 @@ struct fork_event {
     bool host; /* asked by the host */
 };
 
-/* What an export of the parent is called in the child; one row per new object. */
-struct renamed {
-    kref old, new;
-};
-
 /* A child in the making; what it points to lives in the kernel's arena. */
 struct clone {
     struct kernel *k;
     const struct fork_event *r;
-    struct renamed *renamed;
-    size_t count, room;
     struct fork_work work;
     kref root; /* the child's; KREF_INVALID if the parent's was dropped */
     struct kref_set awaited; /* promises that the child listens to; freed by clone_rows */
     bool settled;            /* there are settled promises in its c-list */
+    struct string_list retired; /* retireImport actions: objects gone while the parent slept */
 };
 
 /* Write the child's rows, in the canonical order (fork.md section 3). */

@@ -128,6 +128,7 @@ KERNEL := \
 	limits \
 	fork_clone \
 	lineage \
+	enable \
 	rom_file \
 	rom \
 	route \

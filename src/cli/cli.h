@@ -39,6 +39,7 @@ enum option_id {
     OPT_REF,
     OPT_IMPORT,
     OPT_METER,
+    OPT_NOW,
     OPT_ALL,
     OPT_ARTIFACTS,
     OPT_OUTPUT,
@@ -144,6 +145,7 @@ int verb_dump(struct cli *c, struct err *e);
 int verb_audit(struct cli *c, struct err *e);
 int verb_store(struct cli *c, struct err *e);
 int verb_rom(struct cli *c, struct err *e);
+int verb_enable_forks(struct cli *c, struct err *e);
 int verb_bundle(struct cli *c, struct err *e);
 int verb_slog(struct cli *c, struct err *e);
 int verb_replay(struct cli *c, struct err *e);

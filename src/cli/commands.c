@@ -23,6 +23,7 @@ const struct option cli_options[] = {
     { OPT_REF, 0, "ref", "KREF", true, "an export of the vat that each child has anew" },
     { OPT_IMPORT, 0, "import", "NAME=TARGET", true, "what an import of the file is to be here" },
     { OPT_METER, 0, "meter", "METER", false, "the meter of the vat, such as m1, or none" },
+    { OPT_NOW, 0, "now", NULL, false, "do not wait for what vat-admin still owes others" },
     { OPT_ALL, 0, "all", NULL, false, "show every child, however many" },
     { OPT_ARTIFACTS, 0, "artifacts", "MODE", false,
       "how much history: operational, replay, archival or debug" },
@@ -155,6 +156,16 @@ const struct command cli_commands[] = {
       .kind = OPERAND_FILE,
       .options = { OPT_IMPORT, OPT_NAME, OPT_METER, OPT_SLOG },
       .run = verb_rom },
+    { .name = "enable-forks",
+      .operands = "",
+      .summary = "let the vats of a store be forked that another kernel made",
+      .text = "For a store made by SwingSet's own kernel, or with \"zygotes\": false: runs what "
+              "is queued, upgrades the vat-admin vat to one that can fork, and marks the store. "
+              "All of it is done, or nothing. In a store whose vat-admin is older than this "
+              "program's, it is brought up to date.",
+      .example = "zygote enable-forks -C chain-store",
+      .options = { OPT_NOW, OPT_SLOG },
+      .run = verb_enable_forks },
     { .name = "bundle",
       .operands = "check|inspect|install|make FILE [ID]",
       .summary = "check a bundle, look into it, install it, or make one",

@@ -28,6 +28,8 @@ struct audit {
     audit_report *report;
     void *ctx;
     uint64_t breaches;
+    bool adopting;           /* what is counted too often becomes the host's */
+    struct string_list host; /* which that is, a kref as often as it is */
 };
 
 #define breach(a, ...)                                                                        \
@@ -337,15 +339,27 @@ static bool counts_agree(const struct audit *a, uint64_t recorded, uint64_t foun
     return recorded == found || (!a->k->zygotes && recorded > found);
 }
 
+/* Counted too often, both ways alike: nobody here holds it, so the host does. */
+static void adopt(struct audit *a, kref r, uint64_t recorded, uint64_t found)
+{
+    for (; a->adopting && found < recorded; found++) {
+        string_list_add(a->k, &a->host, span_of_kref(a->k, r));
+    }
+}
+
 static void compare_object(struct audit *a, kref o)
 {
     struct refs r = object_refs(a->k, o);
     struct found f = *count_of(a, o);
     vat_id owner;
-    if (!counts_agree(a, r.reachable, f.reachable) || !counts_agree(a, r.recognizable, f.recognizable)) {
+    bool odd = a->adopting && r.recognizable - f.recognizable != r.reachable - f.reachable;
+    if (odd || !counts_agree(a, r.reachable, f.reachable) ||
+        !counts_agree(a, r.recognizable, f.recognizable)) {
         breach(a, "%s: refCount says %llu,%llu but %llu,%llu references are found", kref_text(o).s,
                (unsigned long long)r.reachable, (unsigned long long)r.recognizable,
                (unsigned long long)f.reachable, (unsigned long long)f.recognizable);
+    } else {
+        adopt(a, o, r.reachable, f.reachable);
     }
     if (object_recorded_owner(a->k, o, &owner) && !clist_has(a->k, owner, o)) {
         breach(a, "%s is owned by %s but not in its c-list", kref_text(o).s, vat_id_text(owner).s);
@@ -359,6 +373,8 @@ static void compare_promise(struct audit *a, kref p)
     if (!counts_agree(a, recorded, found)) {
         breach(a, "%s: refCount says %llu but %llu references are found", kref_text(p).s,
                (unsigned long long)recorded, (unsigned long long)found);
+    } else {
+        adopt(a, p, recorded, found);
     }
 }
 
@@ -396,10 +412,10 @@ static void compare(struct audit *a)
     compare_unborn(a, objects, promises);
 }
 
-uint64_t kernel_audit(struct store *s, audit_report *report, void *ctx)
+static uint64_t audit(struct store *s, audit_report *report, void *ctx, bool adopting)
 {
     struct kernel k = { .store = s };
-    struct audit a = { .k = &k, .report = report, .ctx = ctx };
+    struct audit a = { .k = &k, .report = report, .ctx = ctx, .adopting = adopting };
     struct strings terminated = state_strings(&k, SPAN("vats.terminated"));
     k.zygotes = state_has(&k, SPAN("zygote.enabled"));
     k.terminated = xcalloc(terminated.count + 1, sizeof(vat_id));
@@ -414,7 +430,18 @@ uint64_t kernel_audit(struct store *s, audit_report *report, void *ctx)
     see_promises(&a);
     see_pins_and_host(&a);
     compare(&a);
+    if (adopting && a.breaches == 0) external_adopt(&k, &a.host.of);
     free(a.table);
     free(k.terminated);
     return a.breaches;
+}
+
+uint64_t kernel_audit(struct store *s, audit_report *report, void *ctx)
+{
+    return audit(s, report, ctx, false);
+}
+
+uint64_t kernel_audit_adopting(struct store *s, audit_report *report, void *ctx)
+{
+    return audit(s, report, ctx, true);
 }

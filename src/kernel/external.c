@@ -22,6 +22,14 @@ void external_hold(struct kernel *k, const kref *krefs, size_t count)
     if (count > 0) kv_host_set(k->store, key, strings_commas(k, &all.of));
 }
 
+void external_adopt(struct kernel *k, const struct strings *krefs)
+{
+    struct string_list all = { .of = external_all(k) };
+    all.room = all.of.count;
+    for (size_t i = 0; i < krefs->count; i++) string_list_add(k, &all, krefs->items[i]);
+    if (krefs->count > 0) kv_host_set(k->store, key, strings_commas(k, &all.of));
+}
+
 bool external_release(struct kernel *k, kref r)
 {
     struct strings all = external_all(k);

@@ -11,6 +11,8 @@
 
 /* Count a reference of the host to each, a kref as often as it is given. */
 void external_hold(struct kernel *k, const kref *krefs, size_t count);
+/* The host holds what was counted for it, but not written down. */
+void external_adopt(struct kernel *k, const struct strings *krefs);
 /* The host lets go of one.  False, and nothing happens, if it held none. */
 bool external_release(struct kernel *k, kref r);
 /* Everything held, a kref as often as it is counted. */

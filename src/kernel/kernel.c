@@ -234,7 +234,8 @@ static int refuse(struct kernel *k, vat_id vat, bool share, struct err *e)
         return err_set(e, EXIT_NOT_FOUND, "there is no living vat %s", vat_id_text(vat).s);
     }
     if (!k->zygotes) {
-        return err_set(e, EXIT_POLICY, "this store was made with \"zygotes\": false; its vats cannot be forked");
+        return err_set(e, EXIT_POLICY, "this store was made with \"zygotes\": false; its vats cannot be forked"
+                                    " (zygote enable-forks changes that)");
     }
     struct span why = fork_refusal(k, vat, share);
     if (why.p == NULL) return 0;

@@ -291,6 +291,15 @@ struct fork_request {
 int kernel_fork(struct kernel *k, const struct fork_request *r, vat_id *child, struct err *e) MUST_CHECK;
 int kernel_zygotify(struct kernel *k, vat_id vat, struct err *e) MUST_CHECK;
 
+/* Let the vats of a store be forked that was made with "zygotes": false, or by upstream: its
+ * vat-admin vat is to run our bundle by now.  Idempotent.
+ * fails  EXIT_INTEGRITY  a reference count that is wrong by more than upstream's leaks; the
+ *        first is named. */
+int kernel_enable_forks(struct kernel *k, struct err *e) MUST_CHECK;
+bool kernel_forks_enabled(const struct kernel *k);
+/* What a static vat runs, by ID; absent: there is no such vat. */
+struct span kernel_static_bundle(struct kernel *k, struct span name);
+
 /* -- looking --------------------------------------------------------------------- */
 
 struct vat_info {
@@ -330,3 +339,7 @@ void kernel_dump(struct kernel *k, struct buf *json_text);
  * `report` is called once per breach.  Returns how many there were. */
 typedef void audit_report(void *ctx, const char *breach);
 uint64_t kernel_audit(struct store *s, audit_report *report, void *ctx);
+/* The same of a store without forks, where a count may be higher than what is found, for
+ * upstream leaks some, and writes nothing down of what its host holds: if that is all, the
+ * host is recorded to hold it. */
+uint64_t kernel_audit_adopting(struct store *s, audit_report *report, void *ctx);

@@ -332,7 +332,8 @@ static int check_request(struct kernel *k, const struct rom_request *r, struct e
     const struct rom *rom = r->rom;
     struct bundle_info bundle;
     if (!k->zygotes) {
-        return err_set(e, EXIT_POLICY, "this store was made with \"zygotes\": false; it can have no zygotes");
+        return err_set(e, EXIT_POLICY, "this store was made with \"zygotes\": false; it can have no zygotes"
+                       " (zygote enable-forks changes that)");
     }
     if (!span_eq(rom->engine, rom_engine_here())) {
         return err_set(e, EXIT_INCOMPATIBLE, "its heap is for %s; this engine is %s",

@@ -141,10 +141,8 @@ void object_pin(struct kernel *k, kref o)
     kv_get(k->store, pins_key, &text);
     struct strings pins = state_commas(k, text);
     struct span name = span_of_kref(k, o);
-    if (strings_have(&pins, name)) return;
+    if (!strings_insert(k, &pins, name)) return;
     ref_inc(k, o, REF_NORMAL);
-    pins = strings_with(k, &pins, name);
-    strings_sort(&pins);
     kv_set(k->store, pins_key, strings_commas(k, &pins));
 }
 

@@ -88,11 +88,7 @@ void promise_subscribe(struct kernel *k, kref p, vat_id vat)
         return;
     }
     struct strings subscribers = promise_subscribers(k, p);
-    struct span name = span_of_vat(k, vat);
-    if (!strings_have(&subscribers, name)) {
-        subscribers = strings_with(k, &subscribers, name);
-        strings_sort(&subscribers);
-    }
+    strings_insert(k, &subscribers, span_of_vat(k, vat));
     kv_set(k->store, key_kref(k, p, "subscribers"), strings_commas(k, &subscribers));
 }
 

@@ -242,6 +242,22 @@ static int compare_strings(const void *a, const void *b)
     return utf16_cmp(*(const struct span *)a, *(const struct span *)b);
 }
 
+bool strings_insert(struct kernel *k, struct strings *sorted, struct span item)
+{
+    size_t at = 0, end = sorted->count;
+    while (at < end) {
+        size_t middle = at + (end - at) / 2;
+        if (utf16_cmp(sorted->items[middle], item) < 0) at = middle + 1;
+        else end = middle;
+    }
+    if (at < sorted->count && span_eq(sorted->items[at], item)) return false;
+    size_t after = sorted->count - at;
+    *sorted = strings_with(k, sorted, item);
+    memmove(sorted->items + at + 1, sorted->items + at, after * sizeof(struct span));
+    sorted->items[at] = item;
+    return true;
+}
+
 void strings_sort(struct strings *s)
 {
     if (s->count > 1) qsort(s->items, s->count, sizeof(struct span), compare_strings);

@@ -120,6 +120,8 @@ struct string_list {
 };
 void string_list_add(struct kernel *k, struct string_list *l, struct span item);
 bool strings_have(const struct strings *s, struct span item);
+/* Put an item into a sorted list, at its place; false: it is there already. */
+bool strings_insert(struct kernel *k, struct strings *sorted, struct span item);
 /* By UTF-16 code units, as Array.prototype.sort() does. */
 void strings_sort(struct strings *s);
 /* Comma separated, as upstream keeps subscribers, slots and pins. */

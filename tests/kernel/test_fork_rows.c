@@ -430,7 +430,7 @@ TEST(zygotes_of_zygotes)
     terminate(w, c);
     world_restart(w);
     for (int i = 0; i < 3; i++) {
-        char level[16];
+        char level[32];
         snprintf(level, sizeof level, "instance%d", i);
         poke(w, g[i], "get code\nset more 1");
         assert_string_equal(key_text(w, "v%u.vs.level", g[i].n), level);

@@ -102,7 +102,7 @@ int create_vat_crank(struct kernel *k, struct jval event, struct crank_result *r
     struct jval given = json_get(event, "dynamicOptions");
     struct strings boot;
     if (limits_refusal(k).p != NULL) {
-        creation_failed(k, vat, span_join(k, "Error: ", limits_refusal(k), ""), &parameters, r);
+        creation_failed(k, vat, limits_refusal(k), &parameters, r);
         return 0;
     }
     vat_add_dynamic(k, vat);

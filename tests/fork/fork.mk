@@ -5,13 +5,13 @@
 # first.
 
 fork_test_o := $(host_o) $(worker_o) $(kernel_o) $(store_o) $(base_o)
-fork_tests := test_crash test_points test_transparency test_isolation test_share test_death test_genesis
+fork_tests := test_crash test_points test_transparency test_isolation test_share test_death test_genesis test_limits
 
 FORK_PROGRAMS := $(fork_tests:%=$(BUILD)/tests/fork/%)
 FORK_TESTS := $(FORK_PROGRAMS) tests/fork/images.sh
 FORK_TESTS_LONG := "$(BUILD)/tests/fork/test_crash long" "$(BUILD)/tests/fork/test_crash forks" \
 	"$(BUILD)/tests/fork/test_points long" "$(BUILD)/tests/fork/test_transparency long" \
-	"$(BUILD)/tests/fork/test_share long" tests/fork/upstream.mjs
+	"$(BUILD)/tests/fork/test_share long" "$(BUILD)/tests/fork/test_limits long" tests/fork/upstream.mjs
 
 $(FORK_PROGRAMS): $(BUILD)/tests/fork/%: $(BUILD)/tests/fork/%.o $(BUILD)/tests/fork/lab.o \
 		$(fork_test_o) | $(BUILD)/zygote-worker

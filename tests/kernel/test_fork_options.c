@@ -258,9 +258,9 @@ TEST(too_many_vats)
     assert_true(alive(w, c) && alive(w, made));
     for (unsigned i = 1; i < 3; i++) {
         assert_false(alive(w, forked(&f, "")));
-        assert_int_equal(refused(w, "{\\\"error\\\":{\\\"#error\\\":\\\"too many vats\\\""), i);
+        assert_int_equal(refused(w, "{\\\"error\\\":{\\\"#error\\\":\\\"too many vats\\\""), i); /* newVatCallback */
         assert_false(alive(w, create(w, "auto", "'vatParameters':{'x':1}")));
-        assert_int_equal(refused(w, "Error: too many vats"), i);
+        assert_int_equal(refused(w, "{\\\"#error\\\":\\\"too many vats\\\""), 2 * i);
     }
     assert_int_equal(world_litter(w), 0);
     struct err e;

@@ -172,6 +172,16 @@ static const char *exports(const char *name, const char *what)
                                     what, vat_name(name)));
 }
 
+static void assert_same_vatstore(const char *parent, const char *child)
+{
+    const char *p = vat_name(parent), *c = vat_name(child);
+    assert_int_equal(count(parent, "vs.*"), count(child, "vs.*"));
+    const char *others = lab_query(&l, lab_printf(&l, "SELECT p.key FROM kvStore p LEFT JOIN kvStore c "
+        "ON c.key = '%s' || substr(p.key, %zu) WHERE p.key GLOB '%s.vs.*' AND c.value IS NOT p.value",
+        c, strlen(p) + 1, p));
+    assert_string_equal(others, "");
+}
+
 TEST(objects_made_before_and_after)
 {
     SAY("fork", "[\"Z\",\"E\"]", "0");
@@ -180,6 +190,7 @@ TEST(objects_made_before_and_after)
     SAY("ask", "[\"E\",\"string\",4]", "4");
     SAY("ask", "[\"E\",\"keep\",\"first\",{\"thing\":\"E.coin\"}]", "1");
     SAY("fork", "[\"E\",\"E1\",[\"E.coin\",\"E.bead\"],{\"promises\":\"share\"}]", "2");
+    assert_same_vatstore("E", "E1");
     /* those of before live on in both, each with its own state */
     SAY("tell", "[\"E1.coin\",\"polish\"]", "6");
     SAY("tell", "[\"E.coin\",\"worth\"]", "5");

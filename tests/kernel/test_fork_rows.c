@@ -136,6 +136,26 @@ TEST(the_caller_lets_go_of_what_it_was_given)
     end(&f);
 }
 
+/* F9: what a device imports it keeps for ever; what is asked for in a fork it does not import. */
+TEST(the_device_keeps_no_oldrefs)
+{
+    struct family f;
+    open_family(&f);
+    struct world *w = &f.w;
+    kref good = exported(&f, "o+1"), foreign = root_of(w, f.a);
+    struct buf before = { 0 }, after = { 0 };
+    world_dump_keys(w, "d7.", &before);
+    vat_id c = forked(&f, 1, &good);
+    forked(&f, 1, &foreign);
+    world_dump_keys(w, "d7.", &after);
+    assert_true(same_picture(&before, after));
+    const char *name = name_for(w, w->boot, good);
+    poke(w, w->boot, "drop %s\nretire %s", name, name);
+    assert_int_equal(told(w, f.p, "[\"retireExports\",[\"o+1\"]]"), 1);
+    assert_true(alive(w, c));
+    end(&f);
+}
+
 TEST(abandoned_and_retired_exports_are_in_neither_table)
 {
     struct family f;
@@ -449,6 +469,7 @@ int main(void)
         cmocka_unit_test(the_child_is_at_its_first_incarnation_whatever_its_parents),
         cmocka_unit_test(facets_of_one_object_are_asked_for_one_by_one),
         cmocka_unit_test(the_caller_lets_go_of_what_it_was_given),
+        cmocka_unit_test(the_device_keeps_no_oldrefs),
         cmocka_unit_test(abandoned_and_retired_exports_are_in_neither_table),
         cmocka_unit_test(a_dropped_root_cannot_be_listed),
         cmocka_unit_test(garbage_of_the_forks_own_delivery_is_the_parents_alone),

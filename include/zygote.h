@@ -406,6 +406,9 @@ int zygote_fork(struct zygote *z, const char *vat, const struct zygote_fork_opti
 /* Seal a vat, by the next run: it becomes a template, to be forked and nothing else.
  * fails  as zygote_fork. */
 int zygote_zygotify(struct zygote *z, const char *vat);
+/* Save a vat's heap and end its worker, by the next run; the next message brings it back.
+ * fails  as zygote_fork. */
+int zygote_take_offline(struct zygote *z, const char *vat);
 /* What a fork's child calls an object of its parent, once it exists.
  * fails  ZYGOTE_NOT_FOUND no such vat; the child does not have it. */
 int zygote_counterpart(struct zygote *z, const char *parent, const char *ref,

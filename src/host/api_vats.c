@@ -279,6 +279,15 @@ int zygote_zygotify(struct zygote *z, const char *vat)
                             kernel_zygotify(z->kernel, id, &z->err) != 0);
 }
 
+int zygote_take_offline(struct zygote *z, const char *vat)
+{
+    vat_id id;
+    if (!api_enter(z, API_WRITE))
+        return api_refused(z);
+    return api_leave(z, find_vat(z, vat, &id) != 0 ||
+                            kernel_take_offline(z->kernel, id, &z->err) != 0);
+}
+
 static int counterpart(struct zygote *z, const char *parent, const char *ref,
                        const char *child, kref *out)
 {

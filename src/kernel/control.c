@@ -3,6 +3,7 @@
 #include "kernel/lifecycle.h"
 #include "kernel/limits.h"
 #include "kernel/object.h"
+#include "kernel/offline.h"
 #include "kernel/promise.h"
 #include "kernel/queue.h"
 #include "kernel/slog.h"
@@ -148,6 +149,18 @@ int kernel_pin_root(struct kernel *k, struct span name, kref *root, struct err *
     *root = vat_root(k, vat);
     object_pin(k, *root);
     emit(k);
+    return 0;
+}
+
+int kernel_take_offline(struct kernel *k, vat_id vat, struct err *e)
+{
+    if (!vat_is_alive(k, vat)) {
+        return err_set(e, EXIT_NOT_FOUND, "there is no living vat %s", vat_id_text(vat).s);
+    }
+    struct span why = k->zygotes ? offline_refusal(k, vat)
+                                 : SPAN("this store has forks disabled (\"zygotes\": false)");
+    if (why.p != NULL) return err_set(e, EXIT_POLICY, "%s: %.*s", vat_id_text(vat).s, SPAN_ARG(why));
+    offline_queue(k, vat, true);
     return 0;
 }
 

@@ -290,6 +290,8 @@ struct fork_request {
 };
 int kernel_fork(struct kernel *k, const struct fork_request *r, vat_id *child, struct err *e) MUST_CHECK;
 int kernel_zygotify(struct kernel *k, vat_id vat, struct err *e) MUST_CHECK;
+/* Queue that a vat be taken offline (offline.h).  fails  likewise */
+int kernel_take_offline(struct kernel *k, vat_id vat, struct err *e) MUST_CHECK;
 
 /* Let the vats of a store be forked that was made with "zygotes": false, or by upstream: its
  * vat-admin vat is to run our bundle by now.  Idempotent.

@@ -12,7 +12,7 @@ void offline_queue(struct kernel *k, vat_id vat, bool host)
                            vat_id_text(vat).s, host ? "true" : "false"));
 }
 
-static struct span refusal(struct kernel *k, vat_id vat)
+struct span offline_refusal(struct kernel *k, vat_id vat)
 {
     if (!vat_is_alive(k, vat)) return SPAN("vat terminated");
     struct vat_options o = vat_options(k, vat);
@@ -26,7 +26,8 @@ int offline_crank(struct kernel *k, struct jval event, struct crank_result *r, s
     bool ok = vat_id_parse(json_str(json_get(event, "vatID"), kernel_arena(k)), &vat);
     INVARIANT(ok);
     bool host = json_type(json_get(event, "host")) == JSON_TRUE;
-    struct span why = refusal(k, vat), method = SPAN("offlineCallback");
+    struct span why = offline_refusal(k, vat), method = SPAN("offlineCallback");
+    kernel_step_label(k, "offline: taken up");
     if (why.p == NULL && !vat_is_sealed(k, vat)) {
         if (fork_make_current(k, vat, r, &bad, e) != 0) return -1;
         if (bad) {
@@ -34,6 +35,7 @@ int offline_crank(struct kernel *k, struct jval event, struct crank_result *r, s
             r->abort = r->consume = true;
         }
         warehouse_stop(k, vat);
+        kernel_step_label(k, "offline: stopped");
     }
     if (why.p != NULL) {
         fork_report_refusal(k, method, vat, host, why, r);

@@ -13,5 +13,8 @@
 /* Queue the event.  `host`: nobody in the swingset waits to hear of it. */
 void offline_queue(struct kernel *k, vat_id vat, bool host);
 
+/* Why the vat cannot be taken offline, or SPAN_NONE. */
+struct span offline_refusal(struct kernel *k, vat_id vat);
+
 /* Its crank.  Vat-admin is told by offlineCallback(vatID, {} or { error }). */
 int offline_crank(struct kernel *k, struct jval event, struct crank_result *r, struct err *e);

@@ -164,6 +164,104 @@ TEST(options_of_a_kernel_that_runs)
 
 /* -- forks ------------------------------------------------------------------------------ */
 
+static bool is_online(struct zygote *z, const char *vat)
+{
+    char *json;
+    assert_ok(z, zygote_get_status(z, &json));
+    bool online = strstr(json, text_of("\"id\":\"%s\"", vat_id(z, vat).text)) != NULL;
+    zygote_free(json);
+    return online;
+}
+
+TEST(a_vat_is_taken_offline)
+{
+    struct host h;
+    (void)state;
+    boot(&h);
+    ask(h.z, "alice", "create", "[\"kid\"]");
+    ask(h.z, "kid", "increment", "[3]");
+    assert_true(is_online(h.z, "kid"));
+    assert_ok(h.z, zygote_take_offline(h.z, "kid"));
+    assert_true(is_online(h.z, "kid")); /* not yet */
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_false(is_online(h.z, "kid"));
+    assert_string_equal(ask(h.z, "kid", "read", NULL), "{\"heap\":3,\"stored\":3}");
+    assert_true(is_online(h.z, "kid"));
+    assert_fails(h.z, zygote_take_offline(h.z, "nobody"), ZYGOTE_NOT_FOUND, "nobody");
+    end_vat(h.z, "kid");
+    assert_fails(h.z, zygote_take_offline(h.z, "kid"), ZYGOTE_NOT_FOUND, "kid");
+    host_free(&h);
+}
+
+struct told {
+    struct zygote_crank made, delivered;
+    unsigned count;
+};
+
+static bool on_made(void *self, const struct zygote_crank *crank)
+{
+    struct told *t = self;
+    t->made = *crank;
+    t->count++;
+    return true;
+}
+
+static bool on_delivered(void *self, const struct zygote_crank *crank)
+{
+    struct told *t = self;
+    if (crank->forked.snapshot_bytes > 0) t->delivered = *crank;
+    return true;
+}
+
+TEST(how_many_vats_and_what_forks_cost)
+{
+    struct host h;
+    struct zygote_id child;
+    struct told t = { .count = 0 };
+    const struct zygote_run_policy p = { .self = &t, .vat_created = on_made, .crank_complete = on_delivered };
+    struct zygote_policy_state s;
+    uint64_t cranks;
+    (void)state;
+    boot(&h);
+    ask(h.z, "alice", "create", "[\"kid\"]");
+    ask(h.z, "kid", "increment", "[1]");
+    assert_ok(h.z, zygote_fork(h.z, "kid", NULL, &child));
+    assert_ok(h.z, zygote_run(h.z, &p, NULL));
+    assert_int_equal(t.count, 1);
+    assert_true(t.made.computrons > 0 && t.made.forked.snapshot_bytes > 100000);
+    assert_true(t.made.forked.vatstore_keys > 5 && t.made.forked.clist_entries > 0);
+    assert_true(t.made.forked.vatstore_bytes > t.made.forked.vatstore_keys);
+    uint64_t keys = t.made.forked.vatstore_keys;
+    assert_ok(h.z, zygote_fork(h.z, "kid", NULL, &child));
+    assert_ok(h.z, zygote_run(h.z, &p, NULL)); /* its snapshot is current */
+    assert_true(t.made.computrons == 0 && t.made.forked.snapshot_bytes == 0);
+    assert_int_equal(t.made.forked.vatstore_keys, keys);
+    ask(h.z, "kid", "increment", "[1]");
+    assert_ok(h.z, zygote_zygotify(h.z, "kid"));
+    assert_ok(h.z, zygote_run(h.z, &p, NULL));
+    assert_true(t.delivered.computrons > 0 && t.delivered.forked.clist_entries == 0);
+    /* a computron policy stops behind each, however little its parent computed */
+    struct zygote_run_policy few = zygote_policy_computron_limit(&s, 100001, 0);
+    for (int i = 0; i < 3; i++) assert_ok(h.z, zygote_fork(h.z, "kid", NULL, &child));
+    unsigned runs = 0;
+    do {
+        few = zygote_policy_computron_limit(&s, 100001, 0);
+        assert_ok(h.z, zygote_run(h.z, &few, &cranks));
+        runs += cranks > 0;
+    } while (cranks > 0);
+    assert_true(runs >= 3);
+
+    struct zygote_kernel_options o = { .max_vats = 1 };
+    assert_ok(h.z, zygote_change_kernel_options(h.z, &o)); /* there are more already */
+    assert_fails(h.z, zygote_fork(h.z, "kid", NULL, &child), ZYGOTE_REFUSED, "too many vats");
+    o.max_vats = ZYGOTE_NEVER;
+    assert_ok(h.z, zygote_change_kernel_options(h.z, &o));
+    assert_ok(h.z, zygote_fork(h.z, "kid", NULL, &child));
+    o.max_vats = -2;
+    assert_fails(h.z, zygote_change_kernel_options(h.z, &o), ZYGOTE_MISUSE, "max_vats");
+    host_free(&h);
+}
+
 TEST(forks)
 {
     struct host h;
@@ -245,5 +343,7 @@ HOST_TESTS_MAIN(cmocka_unit_test(names),
                 cmocka_unit_test(upgrading_a_static_vat),
                 cmocka_unit_test(reaping_and_snapshots),
                 cmocka_unit_test(options_of_a_kernel_that_runs),
+                cmocka_unit_test(a_vat_is_taken_offline),
+                cmocka_unit_test(how_many_vats_and_what_forks_cost),
                 cmocka_unit_test(forks),
                 cmocka_unit_test(zygotes_as_files))

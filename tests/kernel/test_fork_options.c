@@ -329,6 +329,8 @@ TEST(a_store_without_forks_has_no_limit)
     assert_int_equal(e.exit, EXIT_USAGE);
     poke(w, w->boot, "call d-70 takeOffline #['v%u']", f.p.n);
     assert_int_equal(refused(w, "offlineCallback"), 0);
+    assert_int_equal(kernel_take_offline(w->kernel, f.p, &e), -1);
+    assert_int_equal(e.exit, EXIT_POLICY);
     world_close(w);
 }
 
@@ -523,6 +525,15 @@ TEST(a_vat_in_the_kernels_process_cannot_go_offline)
     take_offline(&w, vat_named(&w, "comms"));
     world_run(&w);
     assert_int_equal(refused(&w, "vat type has no snapshot"), 1);
+    struct err e;
+    assert_int_equal(kernel_take_offline(w.kernel, vat_named(&w, "comms"), &e), -1);
+    assert_int_equal(e.exit, EXIT_POLICY);
+    assert_int_equal(kernel_take_offline(w.kernel, (vat_id){ 99 }, &e), -1);
+    assert_int_equal(e.exit, EXIT_NOT_FOUND);
+    assert_int_equal(kernel_take_offline(w.kernel, vat_named(&w, "a"), &e), 0);
+    world_run(&w);
+    assert_null(warehouse_machine(w.kernel, vat_named(&w, "a")));
+    assert_int_equal(refused(&w, "offlineCallback"), 1); /* the host asked: nobody else is told */
     assert_true(alive(&w, vat_named(&w, "comms")));
     world_close(&w);
 }

@@ -34,6 +34,8 @@ int bench_boot(const struct bench *b, struct kit *k, const char *config, const c
 int bench_worker_start(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_worker_cold(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_fork(const struct bench *b, struct err *e) MUST_CHECK;
+int bench_forks(const struct bench *b, struct err *e) MUST_CHECK;
+int bench_fork_keys(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_zcf(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_memory(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_page_in(const struct bench *b, struct err *e) MUST_CHECK;

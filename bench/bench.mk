@@ -1,7 +1,7 @@
 # bench.mk -- build/zygote-bench, and what runs it.  Included by the top Makefile, behind
 # examples/demo/demo.mk.
 
-BENCH := main workers vats cranks
+BENCH := main workers vats forks cranks
 bench_o := $(BENCH:%=$(BUILD)/bench/%.o)
 
 $(BUILD)/bench/%.o: bench/%.c

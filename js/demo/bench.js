@@ -11,8 +11,8 @@ export const buildRootObject = () => {
     let zygote;
     const kept = []; // the root and admin node of every vat made, in order
 
-    const create = async name => {
-        const bundlecap = await E(vatAdminSvc).getNamedBundleCap('trivial');
+    const create = async (name, bundle = 'trivial') => {
+        const bundlecap = await E(vatAdminSvc).getNamedBundleCap(bundle);
         return E(vatAdminSvc).createVat(bundlecap, harden({ name }));
     };
     const forkOne = () => E(zygote || parent.adminNode).fork([], harden({}));
@@ -34,6 +34,12 @@ export const buildRootObject = () => {
             kept.push(made);
             return E(made.root).ping();
         },
+        // a vat with vatstore keys, given more of them with each `fill`
+        async createKeys() {
+            parent = await create('keys', 'keys');
+            return 'created';
+        },
+        fill: count => E(parent.root).fill(count),
         // a vat to be talked to from outside: its root
         async createAndShow(name) {
             const made = await create(name);

@@ -71,11 +71,16 @@ static struct found *count_of(struct audit *a, kref r)
     return f;
 }
 
+static void hold_times(void *audit, kref r, uint64_t times)
+{
+    struct found *f = count_of(audit, r);
+    f->reachable += times;
+    f->recognizable += times;
+}
+
 static void hold(struct audit *a, kref r)
 {
-    struct found *f = count_of(a, r);
-    f->reachable++;
-    f->recognizable++;
+    hold_times(a, r, 1);
 }
 
 static void hold_all(struct audit *a, const struct capdata *d)
@@ -327,9 +332,9 @@ static void see_pins_and_host(struct audit *a)
 {
     struct span text = SPAN("");
     kv_get(a->k->store, SPAN("pinnedObjects"), &text);
-    struct strings pins = state_commas(a->k, text), external = external_all(a->k);
+    struct strings pins = state_commas(a->k, text);
     see_list(a, &pins);
-    see_list(a, &external);
+    external_each(a->k, hold_times, a);
 }
 
 /* -- side by side -------------------------------------------------------------------------------------------- */

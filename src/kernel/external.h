@@ -1,9 +1,9 @@
 /* external.h -- what the host holds.
  *
  * Upstream counts a reference for each result promise and resolution it hands to the host,
- * and remembers nowhere that it did.  We write them down, in a key of the host's own space
- * (host.zygote.external: unhashed, unseen by upstream), so that an audit can account for
- * every count.
+ * and remembers nowhere that it did.  We write them down, in keys of the host's own space
+ * (host.zygote.external.KREF: how often; unhashed, unseen by upstream), so that an audit can
+ * account for every count.  A key each: a host may hold the roots of ten thousand forks.
  */
 #pragma once
 
@@ -15,5 +15,6 @@ void external_hold(struct kernel *k, const kref *krefs, size_t count);
 void external_adopt(struct kernel *k, const struct strings *krefs);
 /* The host lets go of one.  False, and nothing happens, if it held none. */
 bool external_release(struct kernel *k, kref r);
-/* Everything held, a kref as often as it is counted. */
-struct strings external_all(struct kernel *k);
+/* Everything held, and how often. */
+typedef void external_visit(void *ctx, kref r, uint64_t times);
+void external_each(struct kernel *k, external_visit *visit, void *ctx);

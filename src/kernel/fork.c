@@ -244,10 +244,10 @@ static void report_child(struct clone *c, struct crank_result *out)
         refs[i] = pass_slot(a, span_of_kref(k, clone_of(c, c->r->oldrefs[i])), SPAN_NONE);
     }
     if (c->r->host) { /* nobody else would hold them */
-        if (c->root.kind != KREF_INVALID) object_pin(k, c->root);
         kref *held = ARENA_ARRAY(a, kref, c->r->count + 1);
         for (size_t i = 0; i < c->r->count; i++) held[i] = clone_of(c, c->r->oldrefs[i]);
         external_hold(k, held, c->r->count);
+        if (c->root.kind != KREF_INVALID) external_hold(k, &c->root, 1);
         return;
     }
     struct span keys[] = { SPAN("newrefs"), SPAN("rootObject") };

@@ -48,14 +48,10 @@ static void clone_counters(struct kernel *k, const struct fork_event *r)
 static void clone_vatstore(struct clone *c)
 {
     struct kernel *k = c->k;
-    const struct fork_event *r = c->r;
-    struct span prefix = key_vat(k, r->parent, "vs."), key = prefix;
-    while (state_next_key(k, prefix, &key)) {
-        struct span name = span_from(key, prefix.n), value = state_need(k, key);
-        kv_set(k->store, key_vat_in(k, r->child, "vs.", name), value);
-        c->work.vatstore_keys++;
-        c->work.vatstore_bytes += name.n + value.n;
-    }
+    struct kv_copied all = kv_copy(k->store, key_vat(k, c->r->parent, "vs."),
+                                   key_vat(k, c->r->child, "vs."));
+    c->work.vatstore_keys = all.keys;
+    c->work.vatstore_bytes = all.bytes;
 }
 
 static void put_row(struct clone *c, kref r, struct clist_row row)

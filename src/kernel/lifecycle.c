@@ -2,6 +2,7 @@
 
 #include "kernel/clist.h"
 #include "kernel/delivery.h"
+#include "kernel/external.h"
 #include "kernel/limits.h"
 #include "kernel/meter.h"
 #include "kernel/object.h"
@@ -152,13 +153,17 @@ static void reject_promises_of(struct kernel *k, vat_id vat)
     }
 }
 
-/* A zygote, and a child the host made, have their roots pinned. */
-static void unpin_root(struct kernel *k, vat_id vat)
+/* A zygote's root is pinned; that of a child the host made is held by the host. */
+static void let_go_of_root(struct kernel *k, vat_id vat)
 {
     struct span text;
     kref root;
-    if (!k->zygotes || !kv_get(k->store, key_clist_vref(k, vat, SPAN("o+0")), &text)) return;
-    if (kref_parse(text, &root)) object_unpin(k, root);
+    if (!k->zygotes || !kv_get(k->store, key_clist_vref(k, vat, SPAN("o+0")), &text) ||
+        !kref_parse(text, &root)) {
+        return;
+    }
+    object_unpin(k, root);
+    external_release(k, root);
 }
 
 static void tell_vat_admin(struct kernel *k, vat_id vat, bool reject, const struct capdata *info)
@@ -185,7 +190,7 @@ void vat_terminate(struct kernel *k, vat_id vat, bool reject, const struct capda
              reject ? "true" : "false");
     if (vat_is_alive(k, vat)) {
         critical = vat_options(k, vat).critical;
-        if (vat_is_dynamic(k, vat)) unpin_root(k, vat);
+        if (vat_is_dynamic(k, vat)) let_go_of_root(k, vat);
         vat_delete_id(k, vat);
         vat_mark_terminated(k, vat);
         snapshot_stop(k->store, span_of_vat(k, vat));

@@ -56,25 +56,55 @@ vat_id vat_allocate_named(struct kernel *k, struct span name)
     return v;
 }
 
-/* The list of dynamic vats grows to thousands and every fork adds one, so these two work on
- * its text, a JSON array of IDs without white space, and do not take it apart. */
+/* The list of dynamic vats grows to thousands and every fork adds one, so these work on its
+ * text, a JSON array of IDs without white space, and do not take it apart; and where hashes
+ * need not be upstream's, the crankhash covers what is new and not the whole list. */
+static void change_dynamic(struct kernel *k, struct span before, struct span middle,
+                           struct span after, const char *verb, vat_id vat)
+{
+    struct buf b = { 0 };
+    buf_room(&b, before.n + middle.n + after.n);
+    buf_put(&b, before);
+    buf_put(&b, middle);
+    buf_put(&b, after);
+    if (k->zygotes) {
+        kv_set_as(k->store, dynamic_key, buf_span(&b), span_join(k, verb, SPAN(" "), vat_id_text(vat).s));
+    } else {
+        kv_set(k->store, dynamic_key, buf_span(&b));
+    }
+    buf_fini(&b);
+}
+
 void vat_add_dynamic(struct kernel *k, vat_id vat)
 {
     struct span ids = state_need(k, dynamic_key);
     INVARIANT(ids.n >= 2 && ids.p[ids.n - 1] == ']');
-    struct span name = span_join(k, ids.n > 2 ? ",\"" : "\"", span_of_vat(k, vat), "\"]");
-    struct buf b = { 0 };
-    buf_put(&b, (struct span){ ids.p, ids.n - 1 });
-    buf_put(&b, name);
-    kv_set(k->store, dynamic_key, buf_span(&b));
-    buf_fini(&b);
+    struct span item = span_join(k, ids.n > 2 ? ",\"" : "\"", span_of_vat(k, vat), "\"");
+    change_dynamic(k, (struct span){ ids.p, ids.n - 1 }, item, SPAN("]"), "add", vat);
+}
+
+/* False: it was not on the list. */
+static bool remove_dynamic(struct kernel *k, vat_id vat)
+{
+    struct span ids = state_need(k, dynamic_key);
+    struct span item = span_join(k, "\"", span_of_vat(k, vat), "\"");
+    const char *at = memmem(ids.p, ids.n, item.p, item.n);
+    if (at == NULL) return false;
+    size_t from = (size_t)(at - ids.p), to = from + item.n;
+    if (ids.p[to] == ',') to++; /* the comma behind it goes too; of the last one, that before it */
+    else if (ids.p[from - 1] == ',') from--;
+    change_dynamic(k, (struct span){ ids.p, from }, SPAN(""), span_from(ids, to), "remove", vat);
+    return true;
 }
 
 bool vat_is_dynamic(struct kernel *k, vat_id vat)
 {
-    struct span ids = state_need(k, dynamic_key);
-    struct span name = span_join(k, "\"", span_of_vat(k, vat), "\"");
-    return memmem(ids.p, ids.n, name.p, name.n) != NULL;
+    struct strings names = state_strings(k, names_key);
+    for (size_t i = 0; i < names.count; i++) {
+        vat_id named;
+        if (vat_by_name(k, names.items[i], &named) && vat_id_eq(named, vat)) return false;
+    }
+    return true;
 }
 
 bool vats_next_static(struct kernel *k, struct span *key, struct span *name, vat_id *vat)
@@ -89,12 +119,7 @@ bool vats_next_static(struct kernel *k, struct span *key, struct span *name, vat
 
 void vat_delete_id(struct kernel *k, vat_id vat)
 {
-    struct strings ids = state_strings(k, dynamic_key);
-    struct strings rest = strings_without(k, &ids, span_of_vat(k, vat));
-    if (rest.count != ids.count) {
-        state_set_strings(k, dynamic_key, &rest);
-        return;
-    }
+    if (remove_dynamic(k, vat)) return;
     struct span key = SPAN_NONE, name;
     vat_id at;
     while (vats_next_static(k, &key, &name, &at)) {

@@ -26,6 +26,7 @@ vat_id vat_allocate_id(struct kernel *k);
 vat_id vat_allocate_named(struct kernel *k, struct span name);
 void vat_add_dynamic(struct kernel *k, vat_id vat);
 bool vat_by_name(struct kernel *k, struct span name, vat_id *out);
+/* Not a static vat.  call  with a vat that there is, or that is being made. */
 bool vat_is_dynamic(struct kernel *k, vat_id vat);
 /* Take it off the list it is on; a static vat's name goes too. */
 void vat_delete_id(struct kernel *k, vat_id vat);

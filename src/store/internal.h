@@ -42,6 +42,7 @@ enum stmt_id {
     STMT_DATA_VERSION = STMT_RELEASE + 2,
     STMT_KV_GET,
     STMT_KV_NEXT,
+    STMT_KV_FROM,
     STMT_KV_SET,
     STMT_KV_DELETE,
     STMT_ITEM_ADD,

@@ -309,6 +309,16 @@ void kv_set(struct store *s, struct span key, struct span value)
     kv_set_raw(s, key, value);
 }
 
+void kv_set_as(struct store *s, struct span key, struct span value, struct span change)
+{
+    INVARIANT(is_consensus(key));
+    export_note_kv(s, key, value);
+    hash_line(s, SPAN("change"));
+    hash_line(s, key);
+    hash_line(s, change);
+    kv_set_raw(s, key, value);
+}
+
 static void delete_raw(struct store *s, struct span key)
 {
     struct kv_entry *en = entry_of(&s->kv, key);
@@ -335,6 +345,40 @@ bool kv_next_key(struct store *s, struct span prev, struct span *key)
     *key = arena_copy(&s->arena, column_span(st, 0));
     stmt_done(st);
     return true;
+}
+
+/* What a key of SQLite's has now: memory knows better, if it knows it at all. */
+static struct span value_now(struct store *s, struct span key, struct span in_sql)
+{
+    const struct map *map = &s->kv.map;
+    const struct kv_entry *en = (const struct kv_entry *)map_find(map, key, map_hash(map, key));
+    bool known = en != NULL && en->state == KV_PRESENT;
+    return wtf8_read_back(&s->arena, known ? (struct span){ en->value, en->value_n } : in_sql);
+}
+
+struct kv_copied kv_copy(struct store *s, struct span from, struct span to)
+{
+    struct err e;
+    struct buf name = { 0 };
+    struct kv_copied all = { 0, 0 };
+    if (flush_list(s, &s->kv.scan, KV_SCAN, KV_IN_SCAN, &e) != 0) store_fatal(s, &e);
+    if (exports_wanted(s)) store_write(s); /* each key notes a record while the query runs */
+    sqlite3_stmt *st = stmt_take(s, STMT_KV_FROM);
+    bind_text(st, 1, from);
+    buf_put(&name, to);
+    while (stmt_row(s, st)) {
+        struct span key = column_span(st, 0);
+        if (!span_starts(key, from)) break;
+        struct span value = value_now(s, key, column_span(st, 1));
+        name.n = to.n;
+        buf_put(&name, span_from(key, from.n));
+        kv_set(s, buf_span(&name), value);
+        all.keys++;
+        all.bytes += key.n - from.n + value.n;
+    }
+    stmt_drop(s, STMT_KV_FROM, st);
+    buf_fini(&name);
+    return all;
 }
 
 void kv_host_set(struct store *s, struct span key, struct span value)

@@ -18,6 +18,17 @@
 /* False if the key is absent; `value` (may be NULL) is written only on true. */
 bool kv_get(struct store *s, struct span key, struct span *value);
 void kv_set(struct store *s, struct span key, struct span value);
+/* Set a long value that changes a little at a time.  The crankhash covers `change`, which
+ * together with the old value must determine the new one, in place of the value; so only
+ * where hashes need not be upstream's. */
+void kv_set_as(struct store *s, struct span key, struct span value, struct span change);
+/* Set for every key that starts with `from` one that starts with `to` and goes on alike, to
+ * the same value: in the order of keys, and hashed, as if each were kv_get and kv_set.
+ * call  when nothing starts with `to`. */
+struct kv_copied {
+    uint64_t keys, bytes; /* bytes: of what follows `to`, and of values */
+};
+struct kv_copied kv_copy(struct store *s, struct span from, struct span to);
 /* Deleting what is not there is allowed, and hashed all the same. */
 void kv_delete(struct store *s, struct span key);
 /* The smallest key above `prev`, in byte order, as it is kept.  (Upstream's getNextKey reads

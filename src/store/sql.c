@@ -19,6 +19,7 @@ static const char *const SQL[STMT_COUNT] = {
     [STMT_DATA_VERSION] = "PRAGMA data_version",
     [STMT_KV_GET] = "SELECT value FROM kvStore WHERE key = ?",
     [STMT_KV_NEXT] = "SELECT key FROM kvStore WHERE key > ? ORDER BY key LIMIT 1",
+    [STMT_KV_FROM] = "SELECT key, value FROM kvStore WHERE key > ? ORDER BY key",
     [STMT_KV_SET] = "INSERT INTO kvStore (key, value) VALUES (?, ?)"
                     " ON CONFLICT DO UPDATE SET value = excluded.value",
     [STMT_KV_DELETE] = "DELETE FROM kvStore WHERE key = ?",

@@ -378,12 +378,44 @@ TEST(a_store_of_upstreams_does_not_say_what_its_host_holds)
     plan(w, t.a, "message", "resolve @result o+4");
     kref p = kernel_send(w->kernel, root_of(w, t.a), SPAN("ask"), no_args(w));
     world_run(w);
-    kv_host_set(w->store, SPAN("host.zygote.external"), SPAN(""));
+    kv_host_delete(w->store, arena_printf(kernel_arena(w->kernel), "host.zygote.external.%s", kref_text(p).s));
     assert_true(kernel_promise_take(w->kernel, p, &data));
     kref named = data.slots[0];
     poke(w, t.b, "set k v");
     assert_int_equal(kernel_promise_state(w->kernel, p), PROMISE_UNKNOWN);
     assert_int_equal(object_refs(w->kernel, named).reachable, 1);
+    world_close(w);
+}
+
+/* Releases of before kept one list; what is on it is found, and counted by the audit. */
+TEST(what_the_host_holds_was_once_a_list)
+{
+    struct duo t;
+    struct capdata data;
+    open_with(&t, (struct world_setup){ 0 });
+    struct world *w = &t.w;
+    plan(w, t.a, "message", "resolve @result #7");
+    kref p[2];
+    for (size_t i = 0; i < 2; i++) {
+        p[i] = kernel_send(w->kernel, root_of(w, t.a), SPAN("ask"), no_args(w));
+        kv_host_delete(w->store, arena_printf(kernel_arena(w->kernel), "host.zygote.external.%s", kref_text(p[i]).s));
+    }
+    kv_host_set(w->store, SPAN("host.zygote.external"),
+                arena_printf(kernel_arena(w->kernel), "%s,%s", kref_text(p[0]).s, kref_text(p[1]).s));
+    kernel_promise_hold(w->kernel, p[0]);
+    world_run(w); /* audits */
+    assert_true(kernel_promise_take(w->kernel, p[0], &data));
+    assert_true(kernel_promise_take(w->kernel, p[1], &data));
+    assert_null(key_text(w, "host.zygote.external.%s", kref_text(p[0]).s));
+    assert_string_equal(key_text(w, "host.zygote.external"), kref_text(p[0]).s);
+    poke(w, t.b, "set k v");
+    assert_int_not_equal(kernel_promise_state(w->kernel, p[0]), PROMISE_UNKNOWN);
+    assert_int_equal(kernel_promise_state(w->kernel, p[1]), PROMISE_UNKNOWN);
+    assert_true(kernel_promise_take(w->kernel, p[0], &data));
+    assert_null(key_text(w, "host.zygote.external"));
+    poke(w, t.b, "set k v");
+    assert_int_equal(kernel_promise_state(w->kernel, p[0]), PROMISE_UNKNOWN);
+    assert_int_equal(world_litter(w), 0);
     world_close(w);
 }
 
@@ -969,6 +1001,7 @@ int main(void)
         cmocka_unit_test(a_message_without_a_result),
         cmocka_unit_test(what_a_host_may_take_and_hold),
         cmocka_unit_test(a_store_of_upstreams_does_not_say_what_its_host_holds),
+        cmocka_unit_test(what_the_host_holds_was_once_a_list),
         cmocka_unit_test(finding_what_is_not_there_any_more),
         cmocka_unit_test(finding_objects),
         cmocka_unit_test(upgrading_a_static_vat_is_a_message_to_vat_admin),

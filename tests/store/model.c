@@ -14,17 +14,18 @@
 
 /* In byte order.  One is not hashed; one is a prefix of the next. */
 const char *const KEYS[MODEL_KEYS] = {
-    "a", "aa", "ab", "b", "local.x", "v1.vs.k", "v2", "z"
+    "a", "aa", "ab", "b", "local.x", "v1.vs.k", "v1.vs.l", "v2", "v3.vs.k", "v3.vs.l", "z"
 };
 static const char *const VATS[MODEL_VATS] = { "v1", "v10", "v2" };
 static const char *const BODIES[MODEL_BODIES] = { "", "one body", "another" };
 static const char *const NAMES[OP_COUNT] = {
     "crank", "mark",   "back", "emit",   "end",   "commit", "reopen", "crash",
-    "set",   "delete", "get",  "next",   "init",  "add",    "roll",   "upgrade",
-    "stop",  "wipe",   "snap", "unsnap", "sweep", "share",  "clone",
+    "set",   "change", "delete", "get",  "next",  "copy",   "init",   "add",
+    "roll",  "upgrade", "stop", "wipe",  "snap",  "unsnap", "sweep",  "share",  "clone",
 };
 static const unsigned ARGS[OP_COUNT] = {
     [OP_MARK] = 1,  [OP_BACK] = 1,    [OP_CRASH] = 1, [OP_SET] = 2,  [OP_DELETE] = 1,
+    [OP_CHANGE] = 2,
     [OP_GET] = 1,   [OP_NEXT] = 1,    [OP_INIT] = 1,  [OP_ADD] = 2,  [OP_ROLL] = 1,
     [OP_STOP] = 1,  [OP_UPGRADE] = 1, [OP_WIPE] = 1,  [OP_SNAP] = 3, [OP_UNSNAP] = 1,
     [OP_SWEEP] = 1, [OP_CLONE] = 2,
@@ -35,6 +36,7 @@ static const unsigned BOUNDS[OP_COUNT][3] = {
     [OP_BACK] = { 2 },
     [OP_CRASH] = { 1U << 30 },
     [OP_SET] = { MODEL_KEYS, 1000 },
+    [OP_CHANGE] = { MODEL_KEYS, 1000 },
     [OP_DELETE] = { MODEL_KEYS },
     [OP_GET] = { MODEL_KEYS },
     [OP_NEXT] = { MODEL_KEYS + 1 }, /* the last one: from the start */
@@ -186,6 +188,12 @@ bool op_legal(const struct run *r, struct op op)
     case OP_END: return r->in_crank;
     case OP_COMMIT:
     case OP_REOPEN: return !r->in_crank;
+    case OP_CHANGE: return strncmp(KEYS[op.a], "local.", 6) != 0;
+    case OP_COPY:
+        for (unsigned i = 0; i < MODEL_COPIED; i++) {
+            if (r->now.kv[MODEL_COPY_TO + i] >= 0) return false;
+        }
+        return true;
     case OP_SNAP: return r->now.vats[op.a].snaps_n < MODEL_ROWS;
     default: return vat_legal(r, op);
     }
@@ -280,6 +288,30 @@ static bool do_set(struct run *r, struct op op)
     hash_write(r, "add", op.a, value);
     kv_set(r->store, span_of(KEYS[op.a]), span_of(value));
     r->now.kv[op.a] = (int)op.b;
+    return true;
+}
+
+static bool do_change(struct run *r, struct op op)
+{
+    char value[16], change[16];
+    snprintf(value, sizeof value, "%u", op.b);
+    snprintf(change, sizeof change, "to %u", op.b);
+    hash_write(r, "change", op.a, change);
+    kv_set_as(r->store, span_of(KEYS[op.a]), span_of(value), span_of(change));
+    r->now.kv[op.a] = (int)op.b;
+    return true;
+}
+
+static bool do_copy(struct run *r)
+{
+    kv_copy(r->store, SPAN("v1.vs."), SPAN("v3.vs."));
+    for (unsigned i = 0; i < MODEL_COPIED; i++) {
+        int number = r->now.kv[MODEL_COPY_FROM + i];
+        char value[16];
+        snprintf(value, sizeof value, "%d", number);
+        if (number >= 0) hash_write(r, "add", MODEL_COPY_TO + i, value);
+        r->now.kv[MODEL_COPY_TO + i] = number;
+    }
     return true;
 }
 
@@ -516,6 +548,8 @@ bool run_op(struct run *r, struct op op)
     case OP_REOPEN: return do_reopen(r);
     case OP_CRASH: return do_crash(r, op.a);
     case OP_SET: return do_set(r, op);
+    case OP_CHANGE: return do_change(r, op);
+    case OP_COPY: return do_copy(r);
     case OP_DELETE: return do_delete(r, op);
     case OP_GET: return do_get(r, op.a);
     case OP_NEXT: return do_next(r, op.a);

@@ -4,7 +4,8 @@
  *
  *     crank | mark start | mark deliver | back start | back deliver | emit | end
  *     commit | reopen | crash SEED
- *     set K V | delete K | get K | next K           K, V: small numbers, see KEYS
+ *     set K V | change K V | delete K | get K       K, V: small numbers, see KEYS
+ *     next K | copy                                 copy: of v1's vatstore to v3
  *     init VAT | add VAT ITEM | roll VAT | upgrade VAT | stop VAT | wipe VAT
  *     snap VAT POS BODY | unsnap VAT | sweep VAT | share | clone FROM TO
  *
@@ -30,9 +31,11 @@ enum op_kind {
     OP_REOPEN,
     OP_CRASH,
     OP_SET,
+    OP_CHANGE,
     OP_DELETE,
     OP_GET,
     OP_NEXT,
+    OP_COPY,
     OP_INIT,
     OP_ADD,
     OP_ROLL,
@@ -53,7 +56,10 @@ struct op {
 };
 
 enum {
-    MODEL_KEYS = 8,
+    MODEL_KEYS = 11,
+    MODEL_COPY_FROM = 5, /* the first of MODEL_COPIED keys that are copied, and where to */
+    MODEL_COPY_TO = 8,
+    MODEL_COPIED = 2,
     MODEL_VATS = 3,
     MODEL_ROWS = 12,
     MODEL_ITEMS = 40,

@@ -73,6 +73,13 @@ static const struct op KV_OPS[] = {
     { OP_CRANK, 0, 0, 0 },  { OP_END, 0, 0, 0 }, MARK_START,
     { OP_COMMIT, 0, 0, 0 },
 };
+/* "v1.vs.k" (5) is committed at first, "v1.vs.l" (6) and what they are copied to are not there. */
+static const struct op COPY_OPS[] = {
+    { OP_SET, 5, 2, 0 },    { OP_CHANGE, 6, 3, 0 },  { OP_DELETE, 5, 0, 0 }, { OP_COPY, 0, 0, 0 },
+    { OP_DELETE, 8, 0, 0 }, { OP_CHANGE, 8, 4, 0 },  { OP_GET, 8, 0, 0 },    { OP_NEXT, 6, 0, 0 },
+    MARK_DELIVER,           BACK_DELIVER,            BACK_START,             { OP_CRANK, 0, 0, 0 },
+    { OP_END, 0, 0, 0 },    { OP_COMMIT, 0, 0, 0 },
+};
 static const struct op ROW_OPS[] = {
     { OP_ADD, 0, 1, 0 },
     { OP_ROLL, 0, 0, 0 },
@@ -136,7 +143,7 @@ static int every_case(const char *what, const struct op *ops, unsigned ops_n,
 
 #define COUNT(array) (unsigned)(sizeof(array) / sizeof(array)[0])
 
-/* How many of the two failed. */
+/* How many of the three failed. */
 static int exhaustive(void)
 {
     static const struct op kv_opening[] = {
@@ -149,7 +156,12 @@ static int exhaustive(void)
                                              { OP_COMMIT, 0, 0, 0 },
                                              { OP_CRANK, 0, 0, 0 },
                                              MARK_START };
-    return every_case("keys and savepoints", KV_OPS, COUNT(KV_OPS), kv_opening,
+    static const struct op copy_opening[] = {
+        { OP_SET, 5, 1, 0 }, { OP_COMMIT, 0, 0, 0 }, { OP_CRANK, 0, 0, 0 }, MARK_START
+    };
+    return every_case("copies and savepoints", COPY_OPS, COUNT(COPY_OPS), copy_opening,
+                      COUNT(copy_opening), 4) +
+           every_case("keys and savepoints", KV_OPS, COUNT(KV_OPS), kv_opening,
                       COUNT(kv_opening), 5) +
            every_case("rows and savepoints", ROW_OPS, COUNT(ROW_OPS), row_opening,
                       COUNT(row_opening), 4);
@@ -246,7 +258,7 @@ int main(int argc, char **argv)
     } else if (argc > 1) {
         bad = from_file(argv[1]);
     } else {
-        of = 3;
+        of = 4;
         bad = exhaustive() + random_runs(RANDOM_RUNS);
     }
     printf("%d passed, %d failed\n", of - bad, bad);

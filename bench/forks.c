@@ -1,0 +1,143 @@
+/* forks.c -- the fork crank: as the ten-thousandth, with a commit, of a vat with many keys. */
+#include "bench.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+enum {
+    KEYS = 100,           /* vatstore keys of the usual zygote, made by the vat itself */
+    MANY_KEYS = 100000,
+    FILL_MAX = 10000,     /* keys in one delivery */
+    FORKS_PER_BLOCK = 100 /* where commits are not what is measured */
+};
+
+/* A zygote that has filled its baggage; `*zygote` is its vat. */
+static int make_filled(struct kit *k, unsigned keys, vat_id *zygote, struct err *e)
+{
+    struct kit_answer answer;
+    if (kit_call0(k, "createKeys", &answer, e) != 0) return -1;
+    for (unsigned done = 0; done < keys;) {
+        unsigned more = keys - done < FILL_MAX ? keys - done : FILL_MAX;
+        const struct pass *count = pass_number(&k->arena, more);
+        if (kit_call(k, "fill", 1, &count, &answer, e) != 0 || kit_commit(k, e) != 0) return -1;
+        done += more;
+    }
+    struct arena a;
+    struct vat_info *vats;
+    arena_init(&a);
+    size_t n = kernel_vats(k->kernel, &a, &vats);
+    *zygote = vats[n - 1].vat; /* the youngest */
+    bool filled = vats[n - 1].vatstore_keys >= keys;
+    arena_fini(&a);
+    if (!filled) return err_set(e, EXIT_FAILED, "the zygote lacks its vatstore keys");
+    if (kit_call0(k, "zygotifyTrivial", &answer, e) != 0) return -1;
+    return kit_commit(k, e);
+}
+
+/* Fork from the host: one crank accepts the event, the next is the fork. */
+static int fork_once(struct kit *k, vat_id zygote, struct figures *us, struct err *e)
+{
+    struct fork_request r = { .vat = zygote, .options.reap_interval = REAP_DEFAULT };
+    vat_id child;
+    uint64_t cranks;
+    if (kernel_fork(k->kernel, &r, &child, e) != 0 || kernel_run(k->kernel, 1, &cranks, e) != 0) return -1;
+    uint64_t began = kit_now_us();
+    k->fork_seen = false;
+    if (kernel_run(k->kernel, 1, &cranks, e) != 0) return -1;
+    figures_add(us, (double)(kit_now_us() - began));
+    return k->fork_seen ? 0 : err_set(e, EXIT_FAILED, "no fork was made");
+}
+
+static int run_dry(struct kit *k, struct err *e)
+{
+    uint64_t cranks;
+    return kernel_run(k->kernel, 0, &cranks, e);
+}
+
+/* -- many ------------------------------------------------------------------------------- */
+
+/* Resident bytes of this process. */
+static double resident(void)
+{
+    unsigned long long total = 0, pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    if (f != NULL && fscanf(f, "%llu %llu", &total, &pages) != 2) pages = 0;
+    if (f != NULL) fclose(f);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+static int many(struct kit *k, unsigned n, struct figures *us, struct figures *bytes, struct err *e)
+{
+    vat_id zygote;
+    double before = 0;
+    if (make_filled(k, KEYS, &zygote, e) != 0) return -1;
+    for (unsigned i = 0; i < n; i++) {
+        if (i == n / 2) before = resident();
+        if (fork_once(k, zygote, us, e) != 0) return -1;
+        if ((i + 1) % FORKS_PER_BLOCK == 0 && kit_commit(k, e) != 0) return -1;
+    }
+    figures_add(bytes, (resident() - before) / (n - n / 2));
+    return run_dry(k, e);
+}
+
+/* -- with a commit ---------------------------------------------------------------------- */
+
+static int committed(struct kit *k, unsigned n, struct figures *us, struct figures *bytes, struct err *e)
+{
+    vat_id zygote;
+    uint64_t before;
+    double each;
+    if (make_filled(k, KEYS, &zygote, e) != 0 || kit_store_bytes(k, &before, e) != 0) return -1;
+    for (unsigned i = 0; i < n; i++) {
+        if (fork_once(k, zygote, us, e) != 0) return -1;
+        uint64_t began = kit_now_us();
+        if (kit_commit(k, e) != 0) return -1;
+        us->at[us->n - 1] += (double)(kit_now_us() - began);
+    }
+    if (kit_store_bytes_each(k, before, n, &each, e) != 0) return -1;
+    figures_add(bytes, each);
+    return 0;
+}
+
+int bench_forks(const struct bench *b, struct err *e)
+{
+    struct kit k;
+    struct figures us = { 0 }, commit_us = { 0 }, kernel_bytes = { 0 }, store_bytes = { 0 };
+    if (bench_boot(b, &k, "bench.json", "forks", 0, e) != 0) return -1;
+    int failed = many(&k, b->n, &us, &kernel_bytes, e);
+    kit_close(&k);
+    if (failed || bench_boot(b, &k, "bench.json", "forks-committed", 0, e) != 0) return -1;
+    failed = committed(&k, b->creates, &commit_us, &store_bytes, e);
+    kit_close(&k);
+    if (failed) return -1;
+    bench_emit("fork_crank_us", "ours", &us);
+    bench_emit("fork_kernel_bytes", "ours", &kernel_bytes);
+    bench_emit("fork_crank_commit_us", "ours", &commit_us);
+    bench_emit("fork_store_bytes", "ours", &store_bytes);
+    return 0;
+}
+
+/* -- of a vat with many keys -------------------------------------------------------------- */
+
+int bench_fork_keys(const struct bench *b, struct err *e)
+{
+    struct kit k;
+    struct figures us = { 0 }, ms = { 0 }, commit_ms = { 0 };
+    vat_id zygote;
+    if (bench_boot(b, &k, "bench.json", "fork-keys", 0, e) != 0) return -1;
+    int failed = make_filled(&k, MANY_KEYS, &zygote, e);
+    for (unsigned i = 0; !failed && i < b->n; i++) {
+        failed = fork_once(&k, zygote, &us, e);
+        if (failed) break;
+        figures_add(&ms, us.at[i] / 1e3);
+        uint64_t began = kit_now_us();
+        failed = kit_commit(&k, e);
+        figures_add(&commit_ms, (double)(kit_now_us() - began) / 1e3);
+    }
+    kit_close(&k);
+    figures_fini(&us);
+    if (failed) return -1;
+    bench_emit("fork_crank_100k_ms", "ours", &ms);
+    bench_emit("fork_commit_100k_ms", "ours", &commit_ms);
+    return 0;
+}

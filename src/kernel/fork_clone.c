@@ -151,22 +151,41 @@ static void clone_subscriptions(struct clone *c)
 
 /* -- the c-list ------------------------------------------------------------------------------- */
 
-static void clone_clist(struct clone *c)
+/* What the parent names, in order of vrefs.  A walk makes the store write out the keys that
+ * are new, so this one is done before there are any. */
+static kref *parents_krefs(struct clone *c, size_t *count)
+{
+    struct clist_walk w = { 0 };
+    size_t room = 32, n = 0;
+    kref *all = ARENA_ARRAY(kernel_arena(c->k), kref, room);
+    while (clist_next(c->k, c->r->parent, "", &w)) {
+        if (n == room) {
+            kref *grown = ARENA_ARRAY(kernel_arena(c->k), kref, room *= 2);
+            memcpy(grown, all, n * sizeof *all);
+            all = grown;
+        }
+        all[n++] = w.r;
+    }
+    *count = n;
+    return all;
+}
+
+static void clone_clist(struct clone *c, const kref *krefs, size_t count)
 {
     struct kernel *k = c->k;
-    struct clist_walk w = { 0 };
-    while (clist_next(k, c->r->parent, "", &w)) {
+    for (size_t i = 0; i < count; i++) {
+        kref r = krefs[i];
         struct clist_row row;
-        bool found = clist_row(k, c->r->parent, w.r, &row);
-        INVARIANT(found && (w.r.kind != KREF_PROMISE || c->r->options.share));
+        bool found = clist_row(k, c->r->parent, r, &row);
+        INVARIANT(found && (r.kind != KREF_PROMISE || c->r->options.share));
         stats_inc(&k->stats, STAT_CLIST_ENTRIES);
         c->work.clist_entries++;
-        if (w.r.kind == KREF_PROMISE) {
-            clone_promise(c, w.r, row);
-        } else if (w.r.kind == KREF_OBJECT && row.vref.p[1] == '+') {
+        if (r.kind == KREF_PROMISE) {
+            clone_promise(c, r, row);
+        } else if (r.kind == KREF_OBJECT && row.vref.p[1] == '+') {
             clone_export(c, row);
         } else {
-            clone_import(c, w.r, row);
+            clone_import(c, r, row);
         }
     }
     if (c->retired.of.count > 0) gc_add_actions(k, &c->retired.of);
@@ -206,6 +225,8 @@ static void clone_machine(struct kernel *k, const struct fork_event *r)
 void clone_rows(struct clone *c)
 {
     struct kernel *k = c->k;
+    size_t count;
+    kref *krefs = parents_krefs(c, &count);
     vat_add_dynamic(k, c->r->child);
     kernel_step_label(k, "fork: child listed");
     clone_options(k, c->r);
@@ -217,7 +238,7 @@ void clone_rows(struct clone *c)
     kernel_step_label(k, "fork: counters cloned");
     clone_vatstore(c);
     kernel_step_label(k, "fork: vatstore cloned");
-    clone_clist(c);
+    clone_clist(c, krefs, count);
     clone_subscriptions(c);
     kernel_step_label(k, "fork: c-list cloned");
     clone_machine(k, c->r);

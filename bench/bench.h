@@ -36,6 +36,7 @@ int bench_worker_cold(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_fork(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_forks(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_fork_keys(const struct bench *b, struct err *e) MUST_CHECK;
+int bench_fork_resolve(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_zcf(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_memory(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_page_in(const struct bench *b, struct err *e) MUST_CHECK;

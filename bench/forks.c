@@ -158,3 +158,24 @@ int bench_fork_keys(const struct bench *b, struct err *e)
     bench_emit("fork_commit_100k_ms", "ours", &commit_ms);
     return 0;
 }
+
+/* -- to the resolution in the caller ------------------------------------------------------ */
+
+/* E(zygote).fork() by the bootstrap vat, which keeps every child it is given. */
+int bench_fork_resolve(const struct bench *b, struct err *e)
+{
+    struct kit k;
+    struct figures ms = { 0 };
+    vat_id zygote;
+    if (bench_boot(b, &k, "bench.json", "fork-resolve", 0, e) != 0) return -1;
+    int failed = make_filled(&k, 0, &zygote, e);
+    for (unsigned i = 0; !failed && i < b->n; i++) {
+        struct kit_answer answer;
+        failed = kit_call0(&k, "fork", &answer, e) != 0 || kit_commit(&k, e) != 0;
+        if (!failed) figures_add(&ms, (double)answer.us / 1e3);
+    }
+    kit_close(&k);
+    if (failed) return -1;
+    bench_emit("fork_resolve_ms", "ours", &ms);
+    return 0;
+}

@@ -89,35 +89,30 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
         makeScalarBigSetStore('managedVats', { durable: true }),
     );
 
-    // vatID -> promise kit of its end, or null while nobody asked for it
-    const runningVats = new Map();
+    // vatID -> promise kit of its end, once somebody has asked for it.  Nothing in this
+    // heap grows with the number of vats that only run: there may be ten thousand.
+    const endings = new Map();
     // vats that were told to end and have not answered yet
     const exitingVats = new Set();
-    for (const vatID of managedVats.keys()) {
-        runningVats.set(vatID, null);
-    }
 
-    const noteVat = vatID => {
-        managedVats.add(vatID);
-        runningVats.set(vatID, null);
-    };
+    const noteVat = vatID => managedVats.add(vatID);
 
     // Assigned below, after the collections of old.
     let limits;
 
     const forgetVat = vatID => {
         limits.forget(vatID);
-        runningVats.delete(vatID);
+        endings.delete(vatID);
         exitingVats.delete(vatID);
         if (managedVats.has(vatID)) {
             managedVats.delete(vatID);
         }
     };
 
-    const isRunning = vatID => runningVats.has(vatID) && !exitingVats.has(vatID);
+    const isRunning = vatID => managedVats.has(vatID) && !exitingVats.has(vatID);
 
     const assertRunning = (vatID, operation, exitingOK = false) => {
-        (exitingOK ? runningVats.has(vatID) : isRunning(vatID)) ||
+        (exitingOK ? managedVats.has(vatID) : isRunning(vatID)) ||
             Fail`vatAdminService rejecting attempt to perform ${q(operation)}() on non-running vat ${q(vatID)}`;
     };
 
@@ -224,11 +219,11 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
     // How a vat ended is not remembered: who asks afterwards is refused.
     const done = vatID => {
         assertRunning(vatID, 'done', true);
-        let kit = runningVats.get(vatID);
+        let kit = endings.get(vatID);
         if (!kit) {
             kit = makePromiseKit();
             kit.promise.catch(() => {});
-            runningVats.set(vatID, kit);
+            endings.set(vatID, kit);
         }
         return kit.promise;
     };
@@ -591,7 +586,7 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
             const kit = takePending(pendingZygotes, vatID);
             if (hasOwn(results, 'error')) {
                 kit?.reject(results.error);
-            } else if (runningVats.has(vatID)) {
+            } else if (managedVats.has(vatID)) {
                 if (!zygotes.has(vatID)) {
                     zygotes.init(vatID, makeZygote(vatID));
                 }
@@ -642,8 +637,8 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
         // A vat ended.  When it ended in its startVat, the answer to its
         // creation was undone with that crank: this message stands in for it.
         vatTerminated(vatID, shouldReject, info) {
-            const running = runningVats.has(vatID);
-            const kit = runningVats.get(vatID);
+            const running = managedVats.has(vatID);
+            const kit = endings.get(vatID);
             takePending(pendingVats, vatID)?.fail(info);
             takePending(pendingZygotes, vatID)?.reject(Error('vat terminated'));
             takePending(pendingOffline, vatID)?.forEach(({ reject }) =>

@@ -421,12 +421,8 @@ static uint64_t audit(struct store *s, audit_report *report, void *ctx, bool ado
 {
     struct kernel k = { .store = s };
     struct audit a = { .k = &k, .report = report, .ctx = ctx, .adopting = adopting };
-    struct strings terminated = state_strings(&k, SPAN("vats.terminated"));
     k.zygotes = state_has(&k, SPAN("zygote.enabled"));
-    k.terminated = xcalloc(terminated.count + 1, sizeof(vat_id));
-    for (size_t i = 0; i < terminated.count; i++) {
-        if (vat_id_parse(terminated.items[i], &k.terminated[k.terminated_count])) k.terminated_count++;
-    }
+    (void)vats_load_terminated(&k);
     see_vats(&a);
     if (k.zygotes) see_families(&a);
     see_devices(&a);
@@ -438,6 +434,7 @@ static uint64_t audit(struct store *s, audit_report *report, void *ctx, bool ado
     if (adopting && a.breaches == 0) external_adopt(&k, &a.host.of);
     free(a.table);
     free(k.terminated);
+    free(k.dead);
     return a.breaches;
 }
 

@@ -33,14 +33,8 @@ static void load_stats(struct kernel *k)
 
 static void load_terminated(struct kernel *k)
 {
-    struct strings ids = state_strings(k, SPAN("vats.terminated"));
-    free(k->terminated);
-    k->terminated = xcalloc(ids.count + 1, sizeof(vat_id));
-    k->terminated_count = ids.count;
-    for (size_t i = 0; i < ids.count; i++) {
-        bool ok = vat_id_parse(ids.items[i], &k->terminated[i]);
-        INVARIANT(ok);
-    }
+    bool ok = vats_load_terminated(k);
+    INVARIANT(ok);
 }
 
 void kernel_emit_hashes(struct kernel *k, char crankhash[SHA256_HEX + 1],
@@ -111,6 +105,7 @@ void kernel_close(struct kernel *k)
     slog_free(k->slog);
     kref_set_fini(&k->maybe_free);
     free(k->terminated);
+    free(k->dead);
     free(k);
 }
 

@@ -54,6 +54,7 @@ struct kernel {
     struct stats stats;          /* saved when hashes are emitted, reloaded by a rollback */
     struct kref_set maybe_free;  /* survives a rollback */
     vat_id *terminated;          /* cache of vats.terminated; not rolled back */
+    vat_id *dead;                /* the same ones, in ascending order */
     size_t terminated_count;
 
     /* of the delivery under way */

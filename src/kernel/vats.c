@@ -56,11 +56,11 @@ vat_id vat_allocate_named(struct kernel *k, struct span name)
     return v;
 }
 
-/* The list of dynamic vats grows to thousands and every fork adds one, so these work on its
- * text, a JSON array of IDs without white space, and do not take it apart; and where hashes
- * need not be upstream's, the crankhash covers what is new and not the whole list. */
-static void change_dynamic(struct kernel *k, struct span before, struct span middle,
-                           struct span after, const char *verb, vat_id vat)
+/* The lists of dynamic and of terminated vats grow to thousands and each change is of one, so
+ * these work on their text, a JSON array of IDs without white space, and do not take it apart;
+ * and where hashes need not be upstream's, the crankhash covers the change and not the list. */
+static void change_list(struct kernel *k, struct span key, struct span before, struct span middle,
+                        struct span after, const char *verb, vat_id vat)
 {
     struct buf b = { 0 };
     buf_room(&b, before.n + middle.n + after.n);
@@ -68,33 +68,38 @@ static void change_dynamic(struct kernel *k, struct span before, struct span mid
     buf_put(&b, middle);
     buf_put(&b, after);
     if (k->zygotes) {
-        kv_set_as(k->store, dynamic_key, buf_span(&b), span_join(k, verb, SPAN(" "), vat_id_text(vat).s));
+        kv_set_as(k->store, key, buf_span(&b), span_join(k, verb, SPAN(" "), vat_id_text(vat).s));
     } else {
-        kv_set(k->store, dynamic_key, buf_span(&b));
+        kv_set(k->store, key, buf_span(&b));
     }
     buf_fini(&b);
 }
 
-void vat_add_dynamic(struct kernel *k, vat_id vat)
+static void list_add(struct kernel *k, struct span key, vat_id vat)
 {
-    struct span ids = state_need(k, dynamic_key);
+    struct span ids = state_need(k, key);
     INVARIANT(ids.n >= 2 && ids.p[ids.n - 1] == ']');
     struct span item = span_join(k, ids.n > 2 ? ",\"" : "\"", span_of_vat(k, vat), "\"");
-    change_dynamic(k, (struct span){ ids.p, ids.n - 1 }, item, SPAN("]"), "add", vat);
+    change_list(k, key, (struct span){ ids.p, ids.n - 1 }, item, SPAN("]"), "add", vat);
 }
 
 /* False: it was not on the list. */
-static bool remove_dynamic(struct kernel *k, vat_id vat)
+static bool list_remove(struct kernel *k, struct span key, vat_id vat)
 {
-    struct span ids = state_need(k, dynamic_key);
+    struct span ids = state_need(k, key);
     struct span item = span_join(k, "\"", span_of_vat(k, vat), "\"");
     const char *at = memmem(ids.p, ids.n, item.p, item.n);
     if (at == NULL) return false;
     size_t from = (size_t)(at - ids.p), to = from + item.n;
     if (ids.p[to] == ',') to++; /* the comma behind it goes too; of the last one, that before it */
     else if (ids.p[from - 1] == ',') from--;
-    change_dynamic(k, (struct span){ ids.p, from }, SPAN(""), span_from(ids, to), "remove", vat);
+    change_list(k, key, (struct span){ ids.p, from }, SPAN(""), span_from(ids, to), "remove", vat);
     return true;
+}
+
+void vat_add_dynamic(struct kernel *k, vat_id vat)
+{
+    list_add(k, dynamic_key, vat);
 }
 
 bool vat_is_dynamic(struct kernel *k, vat_id vat)
@@ -119,7 +124,7 @@ bool vats_next_static(struct kernel *k, struct span *key, struct span *name, vat
 
 void vat_delete_id(struct kernel *k, vat_id vat)
 {
-    if (remove_dynamic(k, vat)) return;
+    if (list_remove(k, dynamic_key, vat)) return;
     struct span key = SPAN_NONE, name;
     vat_id at;
     while (vats_next_static(k, &key, &name, &at)) {
@@ -165,12 +170,55 @@ uint64_t vats_count(struct kernel *k)
 
 /* -- alive, terminated, sealed --------------------------------------------------------------- */
 
+/* Where `vat` stands among the dead, or would: they are in ascending order, for they are asked
+ * about at every turn and there may be thousands. */
+static size_t place_among_dead(const struct kernel *k, vat_id vat)
+{
+    size_t from = 0, to = k->terminated_count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (k->dead[middle].n < vat.n) from = middle + 1;
+        else to = middle;
+    }
+    return from;
+}
+
 bool vat_is_terminated(struct kernel *k, vat_id vat)
 {
-    for (size_t i = 0; i < k->terminated_count; i++) {
-        if (vat_id_eq(k->terminated[i], vat)) return true;
+    size_t at = place_among_dead(k, vat);
+    return at < k->terminated_count && vat_id_eq(k->dead[at], vat);
+}
+
+static void *insert(vat_id *list, size_t count, size_t at, vat_id vat)
+{
+    list = xrealloc(list, (count + 1) * sizeof *list);
+    memmove(list + at + 1, list + at, (count - at) * sizeof *list);
+    list[at] = vat;
+    return list;
+}
+
+static void take_out(vat_id *list, size_t count, size_t at)
+{
+    memmove(list + at, list + at + 1, (count - at - 1) * sizeof *list);
+}
+
+/* In memory. */
+static void add_terminated(struct kernel *k, vat_id vat)
+{
+    k->dead = insert(k->dead, k->terminated_count, place_among_dead(k, vat), vat);
+    k->terminated = insert(k->terminated, k->terminated_count, k->terminated_count, vat);
+    k->terminated_count++;
+}
+
+bool vats_load_terminated(struct kernel *k)
+{
+    struct strings ids = state_strings(k, terminated_key);
+    k->terminated_count = 0;
+    for (size_t i = 0; i < ids.count; i++) {
+        vat_id vat;
+        if (vat_id_parse(ids.items[i], &vat)) add_terminated(k, vat);
     }
-    return false;
+    return k->terminated_count == ids.count;
 }
 
 bool vat_is_alive(struct kernel *k, vat_id vat)
@@ -178,31 +226,22 @@ bool vat_is_alive(struct kernel *k, vat_id vat)
     return state_has(k, key_vat(k, vat, "o.nextID")) && !vat_is_terminated(k, vat);
 }
 
-static void save_terminated(struct kernel *k)
-{
-    struct strings ids = { k->terminated_count, NULL };
-    ids.items = ARENA_ARRAY(kernel_arena(k), struct span, ids.count + 1);
-    for (size_t i = 0; i < ids.count; i++) ids.items[i] = span_of_vat(k, k->terminated[i]);
-    state_set_strings(k, terminated_key, &ids);
-}
-
 void vat_mark_terminated(struct kernel *k, vat_id vat)
 {
     if (vat_is_terminated(k, vat)) return;
-    size_t n = k->terminated_count + 1;
-    k->terminated = xrealloc(k->terminated, n * sizeof(vat_id));
-    k->terminated[k->terminated_count++] = vat;
-    save_terminated(k);
+    add_terminated(k, vat);
+    list_add(k, terminated_key, vat);
 }
 
 void vat_forget_terminated(struct kernel *k, vat_id vat)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < k->terminated_count; i++) {
-        if (!vat_id_eq(k->terminated[i], vat)) k->terminated[kept++] = k->terminated[i];
-    }
-    k->terminated_count = kept;
-    save_terminated(k);
+    size_t at = 0;
+    while (at < k->terminated_count && !vat_id_eq(k->terminated[at], vat)) at++;
+    bool listed = at < k->terminated_count && list_remove(k, terminated_key, vat);
+    INVARIANT(listed);
+    take_out(k->terminated, k->terminated_count, at);
+    take_out(k->dead, k->terminated_count, place_among_dead(k, vat));
+    k->terminated_count--;
 }
 
 bool vat_first_terminated(struct kernel *k, vat_id *out)

@@ -34,7 +34,10 @@ void vat_delete_id(struct kernel *k, vat_id vat);
 bool vat_is_alive(struct kernel *k, vat_id vat);
 bool vat_is_terminated(struct kernel *k, vat_id vat);
 void vat_mark_terminated(struct kernel *k, vat_id vat);
+/* call  for a terminated vat. */
 void vat_forget_terminated(struct kernel *k, vat_id vat);
+/* From the store into memory.  False: not all on the list are IDs. */
+bool vats_load_terminated(struct kernel *k);
 bool vat_first_terminated(struct kernel *k, vat_id *out);
 bool vat_is_sealed(struct kernel *k, vat_id vat);
 

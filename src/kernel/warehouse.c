@@ -201,7 +201,7 @@ static int start_machine(struct kernel *k, vat_id vat, const struct snapshot_inf
                          .replaying = true };
     struct talk_start from = {
         .snapshot = snapshot == NULL ? NULL : snapshot->hash,
-        .shared = snapshot != NULL && k->zygotes && snapshot_users(k->store, snapshot->hash) > 1,
+        .shared = snapshot != NULL && k->zygotes && snapshot_is_shared(k->store, snapshot->hash),
         .boot = vat_options(k, vat).boot,
         .bundle_id = vat_bundle_id(k, vat),
     };

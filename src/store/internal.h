@@ -58,13 +58,17 @@ enum stmt_id {
     STMT_ITEM_DELETE_ALL,
     STMT_SNAP_INFO,
     STMT_SNAP_USERS,
+    STMT_SNAP_OTHER_USER,
     STMT_SNAP_READ,
     STMT_SNAP_HAS,
     STMT_SNAP_SAVE,
     STMT_SNAP_STOP,
     STMT_SNAP_STOP_KEEPING,
+    STMT_SNAP_STOP_SHARED,
+    STMT_SNAP_STOP_KEEPING_SHARED,
     STMT_SNAP_NEWEST,
     STMT_SNAP_DELETE,
+    STMT_SNAP_DELETE_SHARED,
     STMT_SNAP_IS_VIEW,
     STMT_SNAP_CLONE,
     STMT_BUNDLE_HAS,
@@ -261,6 +265,9 @@ void export_note_snapshot_gone(struct store *s, struct span vat, uint64_t positi
 void export_note_snapshot_current_gone(struct store *s, struct span vat);
 bool exports_wanted(const struct store *s);
 void exports_flush(struct store *s);
+
+/* Is each blob kept once (snapshot_share)? */
+bool snapshots_shared(struct store *s);
 
 /* What was written, gzipped, with its hash; the writer still has to be abandoned. */
 struct snapshot_writer;

@@ -94,7 +94,7 @@ static const char *const SHARE[] = {
     "END",
 };
 
-static bool is_shared(struct store *s)
+bool snapshots_shared(struct store *s)
 {
     sqlite3_stmt *st = stmt_get(s, STMT_SNAP_IS_VIEW);
     bool yes = stmt_row(s, st);
@@ -104,7 +104,7 @@ static bool is_shared(struct store *s)
 
 void snapshot_share(struct store *s)
 {
-    if (is_shared(s)) return;
+    if (snapshots_shared(s)) return;
     store_write(s);
     struct err e;
     for (size_t i = 0; i < sizeof SHARE / sizeof SHARE[0]; i++) {

@@ -1,7 +1,8 @@
 /* snapshot.c -- saving, reading, dropping heap snapshots.
  *
  * The statements are upstream's and run alike on the table and on the view that share.c
- * makes of it.
+ * makes of it.  Two that drop a row have a second form for what is under the view: through
+ * the view SQLite would read the row's blob first, all of it.
  */
 #include "store/snapshot.h"
 
@@ -19,6 +20,15 @@ uint64_t snapshot_users(struct store *s, const char *hash)
     uint64_t n = stmt_row(s, st) ? column_u64(st, 0) : 0;
     stmt_done(st);
     return n;
+}
+
+bool snapshot_is_shared(struct store *s, const char *hash)
+{
+    sqlite3_stmt *st = stmt_get(s, STMT_SNAP_OTHER_USER);
+    bind_text(st, 1, span_of(hash));
+    bool yes = stmt_row(s, st);
+    if (yes) stmt_done(st);
+    return yes;
 }
 
 bool snapshot_info(struct store *s, struct span vat, struct snapshot_info *out)
@@ -171,8 +181,11 @@ void snapshot_stop(struct store *s, struct span vat)
     store_write(s);
     if (!snapshot_info(s, vat, &old)) return;
     export_note_snapshot(s, vat, old.position, span_of(old.hash), false);
-    sqlite3_stmt *st =
-        stmt_get(s, s->options.keep_snapshots ? STMT_SNAP_STOP_KEEPING : STMT_SNAP_STOP);
+    static const enum stmt_id stop[2][2] = {
+        { STMT_SNAP_STOP, STMT_SNAP_STOP_KEEPING },
+        { STMT_SNAP_STOP_SHARED, STMT_SNAP_STOP_KEEPING_SHARED },
+    };
+    sqlite3_stmt *st = stmt_get(s, stop[snapshots_shared(s)][s->options.keep_snapshots]);
     bind_text(st, 1, vat);
     stmt_run(s, st);
 }
@@ -193,12 +206,13 @@ void snapshot_delete(struct store *s, struct span vat, uint64_t budget, uint64_t
 {
     INVARIANT(budget > 0);
     store_write(s);
+    enum stmt_id delete = snapshots_shared(s) ? STMT_SNAP_DELETE_SHARED : STMT_SNAP_DELETE;
     uint64_t n = 0, position = 0;
     bool in_use, current_gone = budget == UINT64_MAX;
     while (n < budget && newest(s, vat, &position, &in_use)) {
         current_gone |= in_use;
         export_note_snapshot_gone(s, vat, position);
-        sqlite3_stmt *st = stmt_get(s, STMT_SNAP_DELETE);
+        sqlite3_stmt *st = stmt_get(s, delete);
         bind_text(st, 1, vat);
         bind_u64(st, 2, position);
         stmt_run(s, st);

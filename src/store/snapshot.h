@@ -22,6 +22,8 @@ bool snapshot_info(struct store *s, struct span vat, struct snapshot_info *out);
 /* How many vats' snapshot in use has this hash.  cost: grows with the answer; in a store
  * that never forked, with the number of snapshots. */
 uint64_t snapshot_users(struct store *s, const char *hash);
+/* More than one: cheap, however many. */
+bool snapshot_is_shared(struct store *s, const char *hash);
 
 /* Save one: begin, write the raw bytes in pieces, then finish or abandon (which free it).
  * snapshot_finish makes it the vat's snapshot in use and lets the previous one go. */

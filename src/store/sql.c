@@ -48,6 +48,8 @@ static const char *const SQL[STMT_COUNT] = {
     [STMT_SNAP_INFO] = "SELECT snapPos, hash, uncompressedSize, compressedSize"
                        " FROM snapshots WHERE vatID = ? AND inUse = 1",
     [STMT_SNAP_USERS] = "SELECT count(*) FROM snapshots WHERE hash = ? AND inUse = 1",
+    [STMT_SNAP_OTHER_USER] = "SELECT 1 FROM snapshots WHERE hash = ? AND inUse = 1"
+                             " LIMIT 1 OFFSET 1",
     [STMT_SNAP_READ] = "SELECT compressedSnapshot FROM snapshots"
                        " WHERE hash = ? AND compressedSnapshot IS NOT NULL LIMIT 1",
     [STMT_SNAP_HAS] = "SELECT 1 FROM snapshots"
@@ -59,9 +61,14 @@ static const char *const SQL[STMT_COUNT] = {
                        " WHERE inUse = 1 AND vatID = ?",
     [STMT_SNAP_STOP_KEEPING] = "UPDATE snapshots SET inUse = null"
                                " WHERE inUse = 1 AND vatID = ?",
+    [STMT_SNAP_STOP_SHARED] = "UPDATE snapshotRows SET inUse = null, present = 0"
+                              " WHERE inUse = 1 AND vatID = ?",
+    [STMT_SNAP_STOP_KEEPING_SHARED] = "UPDATE snapshotRows SET inUse = null"
+                                      " WHERE inUse = 1 AND vatID = ?",
     [STMT_SNAP_NEWEST] = "SELECT snapPos, inUse FROM snapshots WHERE vatID = ?"
                          " ORDER BY snapPos DESC LIMIT 1",
     [STMT_SNAP_DELETE] = "DELETE FROM snapshots WHERE vatID = ? AND snapPos = ?",
+    [STMT_SNAP_DELETE_SHARED] = "DELETE FROM snapshotRows WHERE vatID = ? AND snapPos = ?",
     [STMT_SNAP_IS_VIEW] = "SELECT 1 FROM sqlite_master"
                           " WHERE name = 'snapshots' AND type = 'view'",
     [STMT_SNAP_CLONE] = "INSERT INTO snapshotRows (vatID, snapPos, inUse, hash,"

@@ -77,6 +77,26 @@ expect "what is no slog" 0 "$zygote" slog "$dir/config.json"
 says "lines are not events"
 silent
 
+# -- forks ---------------------------------------------------------------------------------------
+
+log=$dir/forks.slog
+expect "a vat to fork" 0 z send alice create '"kid"' 1 --slog "$log"
+expect "a fork" 0 z fork kid --name twin --slog "$log"
+expect "a message to it" 0 z send twin increment 1 --slog "$log"
+events "$log" 'of("fork-vat-start").length === 1 && of("fork-vat-finish").length === 1'
+events "$log" '(f => /^v[0-9]+$/.test(f.vatID) && f.parentVatID !== f.vatID && f.vatstoreKeys > 0 && f.vatstoreBytes > 0 &&
+    f.clistEntries > 0 && f.seconds > 0 && !("error" in f))(of("fork-vat-finish")[0])'
+events "$log" '(v => of("create-vat").filter(e => e.vatID === v).every(e => e.forkedFrom && e.name === "twin" && !e.vatSourceBundle))(of("fork-vat-finish")[0].vatID)'
+events "$log" '(v => of("clist").filter(e => e.vatID === v && e.crankNum === of("fork-vat-finish")[0].crankNum).length === of("fork-vat-finish")[0].clistEntries)(of("fork-vat-finish")[0].vatID)'
+events "$log" 'of("page-in-start").length === of("page-in-finish").length && of("page-in-finish").every(e => e.seconds > 0 && ["image", "snapshot", "bundles"].includes(e.from))'
+# from the first line to the last each machine that starts ends, and no other
+events "$log" 'events.reduce((on, e) => on && (e.type === "page-in-finish" ? !on.has(e.vatID) && on.add(e.vatID) :
+    e.type === "page-out" ? on.delete(e.vatID) && on : on), new Set()).size === 0'
+expect "one kind of them" 0 "$zygote" slog --type page-in-finish "$log"
+prints ' page-in-finish '
+expect "a fork for people" 0 "$zygote" slog --type fork-vat-finish "$log"
+prints ' fork-vat-finish v'
+
 # -- following ----------------------------------------------------------------------------------
 
 # FILE TEXT: wait until the file has the text.

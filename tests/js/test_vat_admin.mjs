@@ -9,6 +9,9 @@ import { flushIncarnation, reincarnate } from '@agoric/swingset-liveslots/tools/
 
 // after setup-vat-data: the vat finds its VatData when it is loaded
 const { buildRootObject } = await import('../../js/vat-admin/vat-admin.js');
+const upstream = await import(
+    '../../node_modules/@agoric/swingset-vat/src/vats/vat-admin/vat-vat-admin.js'
+);
 
 const makeDevice = () => {
     const calls = [];
@@ -49,7 +52,7 @@ const makeDevice = () => {
 };
 
 let memory;
-const boot = (device, again) => {
+const boot = (device, again, build = buildRootObject) => {
     if (again) {
         // the stand-in for the device node is of this process only
         memory.fakeVomKit.cm.provideBaggage().delete('vatAdminDev');
@@ -58,7 +61,7 @@ const boot = (device, again) => {
         ? reincarnate({ relaxDurabilityRules: true, ...flushIncarnation(memory) })
         : reincarnate({ relaxDurabilityRules: true });
     const baggage = memory.fakeVomKit.cm.provideBaggage();
-    return buildRootObject({ D: device.D }, undefined, baggage);
+    return build({ D: device.D }, undefined, baggage);
 };
 
 const bundlecap = Far('bundlecap', {});
@@ -447,6 +450,34 @@ const tests = {
         await E(next).vatTerminated('v12', false, 'bye');
         assert.equal(kept.get('forkLimits').getSize(), 0);
         assert.equal(kept.get('forkBudgets').getSize(), 0);
+    },
+
+    async 'admin nodes with limits are upstream\'s admin nodes'() {
+        const { device, root, service } = await setUp();
+        const made = E(service).createVat(bundlecap, harden({ maxForks: 1, forkable: true }));
+        await null;
+        await null;
+        await E(root).newVatCallback('v11', harden({ rootObject: Far('root', {}) }));
+        const { adminNode } = await made;
+        const baggage = () => memory.fakeVomKit.cm.provideBaggage();
+        baggage().init('test', adminNode);
+
+        const next = boot(device, true, upstream.buildRootObject);
+        await E(next).createVatAdminService(Far('device', {}));
+        const node = baggage().get('test');
+        const done = E(node).done();
+        await assert.rejects(Promise.resolve(E(node).fork()), /target has no method "fork"/);
+        await E(node).terminateWithFailure(Error('over'));
+        assert.equal(device.taken('terminateWithFailure').at(-1)[1], 'v11');
+        void done.catch(() => {});
+
+        // and back: the limits are still there
+        const again = boot(device, true);
+        await E(again).createVatAdminService(Far('device', {}));
+        await rejects(
+            E(baggage().get('test')).fork([], harden({ maxForks: 1 })),
+            'too many vats: maxForks leaves 1',
+        );
     },
 
     async 'an upgrade keeps vats and zygotes'() {

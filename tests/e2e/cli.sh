@@ -131,11 +131,11 @@ expect "the man page names the same verbs and options" 0 node -e '
         if (odd.length) { console.error(`${what}: ${odd.join(" ")}`); process.exitCode = 1; }
     };
     const entries = section("Verbs").split(/^\.It Cm /m).slice(1);
-    same("verbs", new Set(entries.map(x => x.match(/^\w+/)[0])), new Set(help.verbs.map(v => v.name)));
+    same("verbs", new Set(entries.map(x => x.match(/^[\w-]+/)[0])), new Set(help.verbs.map(v => v.name)));
     same("options", all(section("Options of every verb")), new Set(help.options.map(o => o.name)));
     const global = new Set(help.options.map(o => o.name));
     for (const entry of entries) {
-        const name = entry.match(/^\w+/)[0];
+        const name = entry.match(/^[\w-]+/)[0];
         const verb = help.verbs.find(v => v.name === name);
         const own = new Set([...all(entry)].filter(o => !global.has(o)));
         same(`options of ${name}`, own, new Set(verb.options.map(o => o.name)));

@@ -128,7 +128,7 @@ KERNEL := \
 	limits \
 	fork_clone \
 	lineage \
-	enable \
+	exchange \
 	rom_file \
 	rom \
 	route \

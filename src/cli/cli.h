@@ -40,6 +40,8 @@ enum option_id {
     OPT_IMPORT,
     OPT_METER,
     OPT_NOW,
+    OPT_DRY_RUN,
+    OPT_NO_RUN,
     OPT_ALL,
     OPT_ARTIFACTS,
     OPT_OUTPUT,
@@ -146,6 +148,7 @@ int verb_audit(struct cli *c, struct err *e);
 int verb_store(struct cli *c, struct err *e);
 int verb_rom(struct cli *c, struct err *e);
 int verb_enable_forks(struct cli *c, struct err *e);
+int verb_leave(struct cli *c, struct err *e);
 int verb_bundle(struct cli *c, struct err *e);
 int verb_slog(struct cli *c, struct err *e);
 int verb_replay(struct cli *c, struct err *e);

@@ -24,6 +24,8 @@ const struct option cli_options[] = {
     { OPT_IMPORT, 0, "import", "NAME=TARGET", true, "what an import of the file is to be here" },
     { OPT_METER, 0, "meter", "METER", false, "the meter of the vat, such as m1, or none" },
     { OPT_NOW, 0, "now", NULL, false, "do not wait for what vat-admin still owes others" },
+    { OPT_DRY_RUN, 0, "dry-run", NULL, false, "only say what would be in the way" },
+    { OPT_NO_RUN, 0, "no-run", NULL, false, "refuse if something would have to run" },
     { OPT_ALL, 0, "all", NULL, false, "show every child, however many" },
     { OPT_ARTIFACTS, 0, "artifacts", "MODE", false,
       "how much history: operational, replay, archival or debug" },
@@ -166,6 +168,16 @@ const struct command cli_commands[] = {
       .example = "zygote enable-forks -C chain-store",
       .options = { OPT_NOW, OPT_SLOG },
       .run = verb_enable_forks },
+    { .name = "leave",
+      .operands = "",
+      .summary = "get a store with forks ready for SwingSet's own kernel",
+      .text = "Runs until no event is queued that SwingSet's kernel does not know: forks, seals, "
+              "vats to be taken offline. Prints those that are left, and the zygotes that are "
+              "sealed, for which SwingSet has no notion: it delivers messages to them. Its calls "
+              "of fork() fail there. To come back: enable-forks.",
+      .example = "zygote leave --dry-run",
+      .options = { OPT_DRY_RUN, OPT_NO_RUN, OPT_SLOG },
+      .run = verb_leave },
     { .name = "bundle",
       .operands = "check|inspect|install|make FILE [ID]",
       .summary = "check a bundle, look into it, install it, or make one",

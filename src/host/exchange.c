@@ -96,11 +96,12 @@ static void begin(struct exchange *x, struct controller *c, const struct exchang
 
 static int enable(struct exchange *x, struct err *e)
 {
-    bool replaced = false;
+    bool marked = false;
     x->done->enabled = !kernel_forks_enabled(x->k);
-    if (replace(x, "vat-admin", &replaced, e) != 0 || kernel_enable_forks(x->k, e) != 0)
+    if (replace(x, "vat-admin", &x->done->upgraded, e) != 0 ||
+        kernel_enable_forks(x->k, &marked, e) != 0)
         return -1;
-    x->done->changed = replaced || x->done->enabled;
+    x->done->changed = x->done->upgraded || marked;
     x->done->incarnation = incarnation_of(x, SPAN("vatAdmin"));
     return x->done->changed ? controller_commit(x->c, e) : 0;
 }
@@ -113,4 +114,37 @@ int exchange_enable(struct controller *c, const struct exchange_options *o,
     int failed = enable(&x, e);
     arena_fini(&x.arena);
     return failed;
+}
+
+/* -- leaving ------------------------------------------------------------------------ */
+
+static size_t own_events(struct exchange *x, struct exchange_leave *out)
+{
+    struct event_info *events;
+    out->event_count = kernel_own_events(x->k, &events);
+    out->events = events;
+    return out->event_count;
+}
+
+/* One after the other, so that no more is done than has to be. */
+static int run_own_events(struct exchange *x, struct exchange_leave *out, struct err *e)
+{
+    uint64_t ran = 1;
+    while (own_events(x, out) > 0 && ran > 0) {
+        if (kernel_run(x->k, 1, &ran, e) != 0)
+            return -1;
+        out->cranks += ran;
+    }
+    return out->cranks > 0 ? controller_commit(x->c, e) : 0;
+}
+
+int exchange_leave(struct controller *c, bool may_run, struct exchange_leave *out,
+                   struct err *e)
+{
+    struct exchange x = { .c = c, .k = controller_kernel(c) };
+    *out = (struct exchange_leave){ 0 };
+    if (may_run && run_own_events(&x, out, e) != 0)
+        return -1;
+    own_events(&x, out);
+    return 0;
 }

@@ -16,6 +16,7 @@ struct exchange_options {
 struct exchange_done {
     bool changed;         /* something was: false, and nothing is written */
     bool enabled;         /* forks were not enabled before */
+    bool upgraded;        /* vat-admin was */
     uint64_t incarnation; /* of vat-admin, now */
     uint64_t cranks;
 };
@@ -28,3 +29,15 @@ struct exchange_done {
  *        After a failure only controller_close is left. */
 int exchange_enable(struct controller *c, const struct exchange_options *o,
                     struct exchange_done *done, struct err *e) MUST_CHECK;
+
+struct exchange_leave {
+    uint64_t cranks;    /* how many had to run */
+    size_t event_count; /* of ours, still queued */
+    const struct event_info *events; /* in the store's arena */
+};
+
+/* Get a store ready for upstream's kernel, which panics at an event of ours: run until none is
+ * queued, and commit.  `may_run` false: look only; the store may be read only.
+ * fails  as controller_run */
+int exchange_leave(struct controller *c, bool may_run, struct exchange_leave *out,
+                   struct err *e) MUST_CHECK;

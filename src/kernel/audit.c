@@ -28,8 +28,8 @@ struct audit {
     audit_report *report;
     void *ctx;
     uint64_t breaches;
-    bool adopting;           /* what is counted too often becomes the host's */
-    struct string_list host; /* which that is, a kref as often as it is */
+    bool settling; /* what nobody here holds is the host's, whatever is recorded */
+    bool recording, recorded; /* that is being written down; something was not so before */
 };
 
 #define breach(a, ...)                                                                        \
@@ -334,22 +334,20 @@ static void see_pins_and_host(struct audit *a)
     kv_get(a->k->store, SPAN("pinnedObjects"), &text);
     struct strings pins = state_commas(a->k, text);
     see_list(a, &pins);
-    external_each(a->k, hold_times, a);
+    if (!a->settling) external_each(a->k, hold_times, a);
 }
 
 /* -- side by side -------------------------------------------------------------------------------------------- */
 
 static bool counts_agree(const struct audit *a, uint64_t recorded, uint64_t found)
 {
-    return recorded == found || (!a->k->zygotes && recorded > found);
+    return recorded == found || ((a->settling || !a->k->zygotes) && recorded > found);
 }
 
-/* Counted too often, both ways alike: nobody here holds it, so the host does. */
-static void adopt(struct audit *a, kref r, uint64_t recorded, uint64_t found)
+/* Counted oftener than it is held here: so the host holds it. */
+static void settle(struct audit *a, kref r, uint64_t recorded, uint64_t found)
 {
-    for (; a->adopting && found < recorded; found++) {
-        string_list_add(a->k, &a->host, span_of_kref(a->k, r));
-    }
+    if (a->recording && external_record(a->k, r, recorded - found)) a->recorded = true;
 }
 
 static void compare_object(struct audit *a, kref o)
@@ -357,14 +355,14 @@ static void compare_object(struct audit *a, kref o)
     struct refs r = object_refs(a->k, o);
     struct found f = *count_of(a, o);
     vat_id owner;
-    bool odd = a->adopting && r.recognizable - f.recognizable != r.reachable - f.reachable;
+    bool odd = a->settling && r.recognizable - f.recognizable != r.reachable - f.reachable;
     if (odd || !counts_agree(a, r.reachable, f.reachable) ||
         !counts_agree(a, r.recognizable, f.recognizable)) {
         breach(a, "%s: refCount says %llu,%llu but %llu,%llu references are found", kref_text(o).s,
                (unsigned long long)r.reachable, (unsigned long long)r.recognizable,
                (unsigned long long)f.reachable, (unsigned long long)f.recognizable);
     } else {
-        adopt(a, o, r.reachable, f.reachable);
+        settle(a, o, r.reachable, f.reachable);
     }
     if (object_recorded_owner(a->k, o, &owner) && !clist_has(a->k, owner, o)) {
         breach(a, "%s is owned by %s but not in its c-list", kref_text(o).s, vat_id_text(owner).s);
@@ -379,7 +377,7 @@ static void compare_promise(struct audit *a, kref p)
         breach(a, "%s: refCount says %llu but %llu references are found", kref_text(p).s,
                (unsigned long long)recorded, (unsigned long long)found);
     } else {
-        adopt(a, p, recorded, found);
+        settle(a, p, recorded, found);
     }
 }
 
@@ -417,10 +415,28 @@ static void compare(struct audit *a)
     compare_unborn(a, objects, promises);
 }
 
-static uint64_t audit(struct store *s, audit_report *report, void *ctx, bool adopting)
+/* What the host is recorded to hold, and is gone. */
+static void forget_gone(void *audit, kref r, uint64_t times)
+{
+    struct audit *a = audit;
+    (void)times;
+    bool there = r.kind == KREF_PROMISE ? promise_state(a->k, r) != PROMISE_UNKNOWN
+                                        : object_exists(a->k, r);
+    if (!there && r.kind != KREF_DEVICE && external_record(a->k, r, 0)) a->recorded = true;
+}
+
+static bool record_host(struct audit *a)
+{
+    a->recording = true;
+    external_each(a->k, forget_gone, a);
+    compare(a);
+    return a->recorded;
+}
+
+static uint64_t audit(struct store *s, audit_report *report, void *ctx, bool *settled)
 {
     struct kernel k = { .store = s };
-    struct audit a = { .k = &k, .report = report, .ctx = ctx, .adopting = adopting };
+    struct audit a = { .k = &k, .report = report, .ctx = ctx, .settling = settled != NULL };
     k.zygotes = state_has(&k, SPAN("zygote.enabled"));
     (void)vats_load_terminated(&k);
     see_vats(&a);
@@ -431,7 +447,7 @@ static uint64_t audit(struct store *s, audit_report *report, void *ctx, bool ado
     see_promises(&a);
     see_pins_and_host(&a);
     compare(&a);
-    if (adopting && a.breaches == 0) external_adopt(&k, &a.host.of);
+    if (settled != NULL) *settled = a.breaches == 0 && record_host(&a);
     free(a.table);
     free(k.terminated);
     free(k.dead);
@@ -440,10 +456,10 @@ static uint64_t audit(struct store *s, audit_report *report, void *ctx, bool ado
 
 uint64_t kernel_audit(struct store *s, audit_report *report, void *ctx)
 {
-    return audit(s, report, ctx, false);
+    return audit(s, report, ctx, NULL);
 }
 
-uint64_t kernel_audit_adopting(struct store *s, audit_report *report, void *ctx)
+uint64_t kernel_audit_settling(struct store *s, bool *settled, audit_report *report, void *ctx)
 {
-    return audit(s, report, ctx, true);
+    return audit(s, report, ctx, settled);
 }

@@ -34,14 +34,6 @@ void external_hold(struct kernel *k, const kref *krefs, size_t count)
     }
 }
 
-void external_adopt(struct kernel *k, const struct strings *krefs)
-{
-    for (size_t i = 0; i < krefs->count; i++) {
-        struct span key = span_join(k, prefix.p, krefs->items[i], "");
-        set_held(k, key, held(k, key) + 1);
-    }
-}
-
 /* What a release of before wrote: one key, a list. */
 static struct strings listed(struct kernel *k)
 {
@@ -62,6 +54,18 @@ static bool unlist(struct kernel *k, kref r)
         return true;
     }
     return false;
+}
+
+bool external_record(struct kernel *k, kref r, uint64_t times)
+{
+    struct strings all = listed(k);
+    struct span key = key_of(k, r), name = span_of_kref(k, r);
+    uint64_t now = held(k, key);
+    for (size_t i = 0; i < all.count; i++) now += span_eq(all.items[i], name);
+    if (now == times) return false;
+    while (unlist(k, r)) continue;
+    set_held(k, key, times);
+    return true;
 }
 
 bool external_release(struct kernel *k, kref r)

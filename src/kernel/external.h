@@ -11,8 +11,9 @@
 
 /* Count a reference of the host to each, a kref as often as it is given. */
 void external_hold(struct kernel *k, const kref *krefs, size_t count);
-/* The host holds what was counted for it, but not written down. */
-void external_adopt(struct kernel *k, const struct strings *krefs);
+/* Write down that the host holds `r` so often; no count changes.  False: that is what is written
+ * already. */
+bool external_record(struct kernel *k, kref r, uint64_t times);
 /* The host lets go of one.  False, and nothing happens, if it held none. */
 bool external_release(struct kernel *k, kref r);
 /* Everything held, and how often. */

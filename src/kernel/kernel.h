@@ -293,11 +293,19 @@ int kernel_zygotify(struct kernel *k, vat_id vat, struct err *e) MUST_CHECK;
 /* Queue that a vat be taken offline (offline.h).  fails  likewise */
 int kernel_take_offline(struct kernel *k, vat_id vat, struct err *e) MUST_CHECK;
 
-/* Let the vats of a store be forked that was made with "zygotes": false, or by upstream: its
- * vat-admin vat is to run our bundle by now.  Idempotent.
+/* Let the vats of a store be forked that was made with "zygotes": false, or by upstream, or
+ * that upstream has run meanwhile: its vat-admin vat is to run our bundle by now.
+ * out    *changed  false: all was so already
  * fails  EXIT_INTEGRITY  a reference count that is wrong by more than upstream's leaks; the
  *        first is named. */
-int kernel_enable_forks(struct kernel *k, struct err *e) MUST_CHECK;
+int kernel_enable_forks(struct kernel *k, bool *changed, struct err *e) MUST_CHECK;
+/* Events in the queues that upstream's kernel does not know; in the store's arena. */
+struct event_info {
+    bool accepted;    /* it is on the run queue */
+    struct span type; /* "fork-vat" */
+    vat_id vat;       /* of which */
+};
+size_t kernel_own_events(struct kernel *k, struct event_info **out);
 bool kernel_forks_enabled(const struct kernel *k);
 /* What a static vat runs, by ID; absent: there is no such vat. */
 struct span kernel_static_bundle(struct kernel *k, struct span name);
@@ -341,7 +349,8 @@ void kernel_dump(struct kernel *k, struct buf *json_text);
  * `report` is called once per breach.  Returns how many there were. */
 typedef void audit_report(void *ctx, const char *breach);
 uint64_t kernel_audit(struct store *s, audit_report *report, void *ctx);
-/* The same of a store without forks, where a count may be higher than what is found, for
- * upstream leaks some, and writes nothing down of what its host holds: if that is all, the
- * host is recorded to hold it. */
-uint64_t kernel_audit_adopting(struct store *s, audit_report *report, void *ctx);
+/* The same; but what is counted and nobody in the store holds is the host's: upstream's kernel
+ * leaks some references, and writes nothing down of what its host holds.  If nothing else is
+ * wrong, that is recorded.
+ * out  *settled  it was not recorded so before */
+uint64_t kernel_audit_settling(struct store *s, bool *settled, audit_report *report, void *ctx);

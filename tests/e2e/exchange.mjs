@@ -46,7 +46,7 @@ const loadUpstream = async () => {
     const peers = await load().catch(e => skip(e.message.split('\n')[0]));
     await peers.buildBundles(bundles, ['oracle-kernel']);
     const read = name => JSON.parse(fs.readFileSync(path.join(bundles, `${name}.json`), 'utf8'));
-    const { initSwingStore, openSwingStore, initializeSwingset, makeSwingsetController, kser, kunser } =
+    const { initSwingStore, openSwingStore, initializeSwingset, makeSwingsetController, kunser } =
         peers;
 
     const make = async dir => {
@@ -70,12 +70,17 @@ const loadUpstream = async () => {
         await controller.run();
         const queue = (method, args) => controller.queueToVatRoot('boot', method, args);
         return {
-            async send(method, ...args) {
+            // The resolution as capdata, whose references this host then holds.
+            async raw(method, ...args) {
                 const kpid = queue(method, args);
                 await controller.run();
                 const status = controller.kpStatus(kpid);
-                const answer = kunser(controller.kpResolution(kpid));
-                assert.equal(status, 'fulfilled', `${method} ${JSON.stringify(args)}: ${answer}`);
+                const answer = controller.kpResolution(kpid);
+                assert.equal(status, 'fulfilled', `${method} ${JSON.stringify(args)}: ${answer.body}`);
+                return answer;
+            },
+            async send(...args) {
+                const answer = kunser(await this.raw(...args));
                 return answer === undefined ? undefined : JSON.parse(JSON.stringify(answer));
             },
             leave: (method, ...args) => void queue(method, args),
@@ -86,12 +91,14 @@ const loadUpstream = async () => {
             },
         };
     };
-    return { make, open, kser };
+    return { make, open };
 };
 
 // -- a store ---------------------------------------------------------------------------------
 
-export const exchangeLab = async (byUpstream, config = { zygotes: false }) => {
+// `byUpstream`: its kernel makes the store; with `tour` ours does, from a config with forks, in
+// which bootstrap is about to do the tour of exchange-boot.js.
+export const exchangeLab = async (byUpstream, { tour } = {}) => {
     const upstream = byUpstream ? await loadUpstream() : undefined;
     const top = fs.mkdtempSync(path.join(os.tmpdir(), 'zygote-exchange-'));
     process.on('exit', () => fs.rmSync(top, { recursive: true, force: true }));
@@ -129,21 +136,29 @@ export const exchangeLab = async (byUpstream, config = { zygotes: false }) => {
 
     // What makes the store until close(): upstream's kernel, or ours.
     let session;
-    if (upstream) {
-        await upstream.make(store);
+    const open = async () => {
         session = await upstream.open(store);
+    };
+    const config = { ...theirConfig, ...ours, zygotes: !!tour };
+    config.vats = { boot: { ...theirConfig.vats.boot, parameters: { tour: !!tour } } };
+    fs.writeFileSync(at('config.json'), JSON.stringify(config));
+    if (tour) {
+        works('init', at('config.json'));
+    } else if (upstream) {
+        await upstream.make(store);
+        await open();
     } else {
-        fs.writeFileSync(at('config.json'), JSON.stringify({ ...theirConfig, ...ours, ...config }));
         works('run', at('config.json'));
     }
     const made = async (...args) => (session ? session.send(...args) : send(...args));
     const leave = async (...args) => (session ? session.leave(...args) : send(...args));
+    const raw = async (...args) => session.raw(...args);
     const close = async () => {
         await session?.close();
         session = undefined;
     };
     const finish = () => console.log(`${passed} passed, 0 failed`);
     return {
-        at, close, env, finish, leave, made, ok, program, refused, send, store, top, upstream, works, zygote,
+        at, close, env, finish, leave, made, ok, open, program, raw, refused, send, store, top, upstream, works, zygote,
     };
 };

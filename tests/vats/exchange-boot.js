@@ -2,7 +2,7 @@
 import { E, Far } from '@endo/far';
 import { makeScalarBigMapStore, provide } from '@agoric/vat-data';
 
-export const buildRootObject = (_vatPowers, _vatParameters, baggage) => {
+export const buildRootObject = (_vatPowers, { tour } = {}, baggage) => {
     const table = name =>
         provide(baggage, name, () => makeScalarBigMapStore(name, { durable: true }));
     const nodes = table('nodes');
@@ -25,6 +25,12 @@ export const buildRootObject = (_vatPowers, _vatParameters, baggage) => {
             kept.init('key', await E(vats.vatAdmin).getCriticalVatKey());
             kept.init('meter', await E(service).createMeter(10n ** 10n, 5n));
             kept.init('unlimited', await E(service).createUnlimitedMeter());
+            if (tour) {
+                await self.create('ann', 5);
+                await self.fork('ann', 'bob');
+                await E(nodes.get('bob')).takeOffline();
+                await self.zygotify('ann');
+            }
         },
         async create(name, start, meter) {
             const cap = await E(kept.get('service')).getNamedBundleCap('counter');
@@ -77,6 +83,8 @@ export const buildRootObject = (_vatPowers, _vatParameters, baggage) => {
             set(roots, child, made.root);
             return E(made.root).read();
         },
+        // Whoever asks from outside holds what comes back.
+        give: name => roots.get(name),
         tryFork: name => settled(E(nodes.get(name)).fork([])),
         async zygotify(name) {
             set(kept, name, await E(nodes.get(name)).zygotify());

@@ -286,6 +286,15 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
     let makeZygote;
     let zygotes; // vatID -> its handle
 
+    // Upstream's device has no such calls, and does not say so.
+    const askForks = (method, ...args) => {
+        try {
+            return D(vatAdminDev)[method](...args);
+        } catch (e) {
+            throw Error(`this kernel cannot do ${method}(): ${e.message}`);
+        }
+    };
+
     const forkVat = (vatID, oldrefs = harden([]), options = harden({})) => {
         insistNotPaused();
         isRunning(vatID) || Fail`vat terminated`;
@@ -293,7 +302,7 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
         checkOldrefs(oldrefs);
         const converted = convertForkOptions(options);
         limits.insistAffordable(vatID, options);
-        const childID = D(vatAdminDev).forkVat(vatID, oldrefs, converted);
+        const childID = askForks('forkVat', vatID, oldrefs, converted);
         noteVat(childID);
         limits.charge(vatID, childID, options);
         const { promise, resolve, reject } = makePromiseKit();
@@ -322,7 +331,7 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
             return zygotes.get(vatID);
         }
         if (!pendingZygotes.has(vatID)) {
-            D(vatAdminDev).zygotifyVat(vatID);
+            askForks('zygotifyVat', vatID);
             pendingZygotes.set(vatID, makePromiseKit());
         }
         return pendingZygotes.get(vatID).promise;
@@ -332,7 +341,7 @@ export function buildRootObject(vatPowers, _vatParameters, baggage) {
     const takeOffline = vatID => {
         insistNotPaused();
         isRunning(vatID) || Fail`vat terminated`;
-        D(vatAdminDev).takeOffline(vatID);
+        askForks('takeOffline', vatID);
         const kit = makePromiseKit();
         pendingOffline.set(vatID, [...(pendingOffline.get(vatID) || []), kit]);
         return kit.promise;

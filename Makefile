@@ -116,6 +116,7 @@ KERNEL := \
 	talk \
 	replay \
 	replay_path \
+	diff \
 	warehouse \
 	comms \
 	meter \

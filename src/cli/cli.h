@@ -105,6 +105,7 @@ struct cli {
     struct buf out;
     const char *code;   /* of the error, for --json; NULL: by exit code */
     const char *hint;   /* what to do about it; may be NULL */
+    int exit;           /* with what a verb that did not fail ends; 0 unless it says so */
 };
 
 /* -- tables ------------------------------------------------------------------------ */
@@ -152,3 +153,4 @@ int verb_leave(struct cli *c, struct err *e);
 int verb_bundle(struct cli *c, struct err *e);
 int verb_slog(struct cli *c, struct err *e);
 int verb_replay(struct cli *c, struct err *e);
+int verb_diff(struct cli *c, struct err *e);

@@ -26,7 +26,7 @@ const struct option cli_options[] = {
     { OPT_NOW, 0, "now", NULL, false, "do not wait for what vat-admin still owes others" },
     { OPT_DRY_RUN, 0, "dry-run", NULL, false, "only say what would be in the way" },
     { OPT_NO_RUN, 0, "no-run", NULL, false, "refuse if something would have to run" },
-    { OPT_ALL, 0, "all", NULL, false, "show every child, however many" },
+    { OPT_ALL, 0, "all", NULL, false, "show all of it, however much" },
     { OPT_ARTIFACTS, 0, "artifacts", "MODE", false,
       "how much history: operational, replay, archival or debug" },
     { OPT_OUTPUT, 'o', "output", "FILE", false, "where the bundle goes (standard output)" },
@@ -120,6 +120,21 @@ const struct command cli_commands[] = {
               "a count, unless --all is given.",
       .options = { OPT_ALL },
       .run = verb_tree },
+    { .name = "diff",
+      .operands = "A B",
+      .summary = "show how two relatives differ",
+      .text = "A and B are a vat and one it was forked from, or two that come from a third. "
+              "Compared are options, c-lists, vatstores, and heaps, page by page, as they are "
+              "now: each vat is replayed from its snapshot in a worker of its own. A line "
+              "begins with < if only A has it, > if only B, ! if they differ. More than "
+              "twenty of a kind are shown as a few and a count, unless --all is given. "
+              "Nothing is changed. Exits with 0 if they are equal, 1 if not.",
+      .example = "zygote diff counter-1 counter-2",
+      .least = 2,
+      .most = 2,
+      .kind = OPERAND_VAT,
+      .options = { OPT_ALL },
+      .run = verb_diff },
     { .name = "dump",
       .operands = "",
       .summary = "print the kernel's tables, queues and promises as JSON",

@@ -51,5 +51,5 @@ int main(int argc, char **argv)
         out_error(&c, &e);
     buf_fini(&c.out);
     arena_fini(&c.arena);
-    return failed ? (int)e.exit : 0;
+    return failed ? (int)e.exit : c.exit;
 }

@@ -206,20 +206,6 @@ int verb_fork(struct cli *c, struct err *e)
 
 /* -- sealing ----------------------------------------------------------------------- */
 
-/* Look at one vat; false if it is gone. */
-static bool look_at(struct session *s, vat_id vat, struct vat_info *out)
-{
-    struct vat_info *all;
-    size_t n = kernel_vats(s->kernel, &s->cli->arena, &all);
-    for (size_t i = 0; i < n; i++) {
-        if (vat_id_eq(all[i].vat, vat)) {
-            *out = all[i];
-            return true;
-        }
-    }
-    return false;
-}
-
 static int seal(struct session *s, struct vat_info *out, struct err *e)
 {
     const char *name = s->cli->operands[0];
@@ -232,7 +218,7 @@ static int seal(struct session *s, struct vat_info *out, struct err *e)
     if (kernel_zygotify(s->kernel, vat, e) != 0 ||
         controller_run(s->controller, 0, &cranks, &quiescent, e) != 0)
         return err_while(e, "zygotify %s", name);
-    if (!look_at(s, vat, out) || !out->sealed)
+    if (!kernel_vat(s->kernel, &s->cli->arena, vat, out) || !out->sealed)
         return err_set(e, EXIT_POLICY, "zygotify %s: %s", name,
                        s->note[0] != '\0' ? s->note : "it was refused");
     return 0;

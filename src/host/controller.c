@@ -424,6 +424,55 @@ int controller_replay(struct controller *c, const struct replay_request *r,
     return kernel_replay(c->kernel, &c->port, r, out, e);
 }
 
+struct heap {
+    struct buf bytes;
+    struct replay_report report;
+};
+
+static int take_heap(struct controller *c, vat_id vat, struct heap *h, struct err *e)
+{
+    struct replay_request r = { .vat = vat, .from = REPLAY_LATEST, .to = REPLAY_LATEST, .heap = &h->bytes };
+    return controller_replay(c, &r, &h->report, e) != 0
+               ? err_while(e, "the heap of %s", vat_id_text(vat).s)
+               : 0;
+}
+
+static int compare_heaps(struct controller *c, vat_id vat_a, vat_id vat_b, struct heap *a,
+                         struct heap *b, struct controller_heaps *out, struct err *e)
+{
+    struct worker_pages pages = { 0 };
+    if (take_heap(c, vat_a, a, e) != 0 || take_heap(c, vat_b, b, e) != 0)
+        return -1;
+    *out = (struct controller_heaps){
+        .same = strcmp(a->report.now, b->report.now) == 0,
+        .bytes_a = a->bytes.n,
+        .bytes_b = b->bytes.n,
+    };
+    if (out->same)
+        return 0;
+    struct worker_heap x = { vat_a, a->report.now, buf_span(&a->bytes) },
+                       y = { vat_b, b->report.now, buf_span(&b->bytes) };
+    if (worker_port_compare(&c->port, &x, &y, &pages, e) != 0)
+        return err_while(e, "comparing pages");
+    out->equal = pages.equal;
+    out->different = pages.different;
+    out->only_a = pages.only_a;
+    out->only_b = pages.only_b;
+    return 0;
+}
+
+int controller_compare_heaps(struct controller *c, vat_id vat_a, vat_id vat_b,
+                             struct controller_heaps *out, struct err *e)
+{
+    struct heap a = { 0 }, b = { 0 };
+    int failed = compare_heaps(c, vat_a, vat_b, &a, &b, out, e);
+    replay_report_fini(&a.report);
+    replay_report_fini(&b.report);
+    buf_fini(&a.bytes);
+    buf_fini(&b.bytes);
+    return failed;
+}
+
 bool controller_memory(struct controller *c, const struct vat_info *vat, uint64_t *pss_kib)
 {
     struct worker_memory m;

@@ -101,5 +101,15 @@ int controller_resolve(void *controller, struct arena *a, struct span ref, struc
  * fails  as kernel_replay; EXIT_NOT_FOUND no worker program. */
 int controller_replay(struct controller *c, const struct replay_request *r,
                       struct replay_report *out, struct err *e) MUST_CHECK;
+/* Two vats' heaps as they are now: each vat is replayed from its snapshot in a worker of its
+ * own, its heap is written, and what was written is loaded anew to count the pages.
+ * call   with CONTROLLER_LOOK: nothing is changed. */
+struct controller_heaps {
+    bool same;              /* the same snapshot came of both: no page differs, none was counted */
+    uint64_t bytes_a, bytes_b;
+    uint64_t equal, different, only_a, only_b; /* pages of 4 KiB */
+};
+int controller_compare_heaps(struct controller *c, vat_id a, vat_id b,
+                             struct controller_heaps *out, struct err *e) MUST_CHECK;
 /* Proportional share of a vat's memory in KiB; false if it has no worker now. */
 bool controller_memory(struct controller *c, const struct vat_info *vat, uint64_t *pss_kib);

@@ -327,6 +327,8 @@ struct vat_info {
 };
 /* Living vats: static ones by name, then dynamic ones in creation order. */
 size_t kernel_vats(struct kernel *k, struct arena *a, struct vat_info **out);
+/* One of them; false if it does not live. */
+bool kernel_vat(struct kernel *k, struct arena *a, vat_id vat, struct vat_info *out);
 bool kernel_vat_exists(struct kernel *k, vat_id vat); /* it lives, sealed or not */
 /* Upstream's deviceNameToID. */
 bool kernel_find_device(struct kernel *k, struct span name, device_id *out);

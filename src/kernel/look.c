@@ -63,6 +63,13 @@ size_t kernel_vats(struct kernel *k, struct arena *a, struct vat_info **out)
     return count;
 }
 
+bool kernel_vat(struct kernel *k, struct arena *a, vat_id vat, struct vat_info *out)
+{
+    if (!vat_is_alive(k, vat)) return false;
+    describe(k, a, vat, out);
+    return true;
+}
+
 bool kernel_vat_exists(struct kernel *k, vat_id vat)
 {
     return vat_is_alive(k, vat);

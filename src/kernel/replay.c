@@ -300,6 +300,20 @@ static int run_all(struct replay *r)
     return to_the_end ? check_heap(r) : 0;
 }
 
+/* The heap as it is now, which need not be that of any snapshot in the store. */
+static int put_heap(struct replay *r, struct buf *heap)
+{
+    struct talk *s = &r->talk;
+    if (heap == NULL) return 0;
+    if (r->machine == NULL) return damaged(r, r->next, "no worker is running there");
+    struct capture c = { heap, sha256_new() };
+    sha256_begin(c.hash);
+    int failed = s->port->snapshot(s->port->self, r->machine, capture_bytes, &c, r->e);
+    sha256_peek_hex(c.hash, r->report->now);
+    sha256_free(c.hash);
+    return failed;
+}
+
 int kernel_replay(struct kernel *k, const struct vat_port *port, const struct replay_request *q,
                   struct replay_report *out, struct err *e)
 {
@@ -309,7 +323,7 @@ int kernel_replay(struct kernel *k, const struct vat_port *port, const struct re
     r.talk = (struct talk){ .k = k, .port = port, .vat = q->vat, .arena = &r.arena,
                                   .replaying = true, .strict = q->verify,
                                   .divergence = &out->divergence };
-    int failed = run_all(&r);
+    int failed = run_all(&r) != 0 || put_heap(&r, q->heap) != 0 ? -1 : 0;
     out->diverged = out->divergence.what != NULL;
     stop(&r);
     buf_fini(&r.heap);

@@ -27,6 +27,7 @@ struct replay_request {
     uint64_t to;    /* stop before this position; REPLAY_LATEST: at the end */
     bool verify;    /* results and computrons, too */
     bool from_genesis; /* `from` is not looked at */
+    struct buf *heap;  /* NULL, or: put a heap snapshot of the machine as it is at the end here */
     void *self;
     void (*at)(void *self, uint64_t position); /* before each item; may be NULL */
 };
@@ -43,6 +44,7 @@ struct replay_report {
     size_t leg_count;
     char heap[SHA256_HEX + 1]; /* the last snapshot passed or loaded; empty: none */
     bool heap_in_use;     /* it is the vat's in use: the replay ended where the vat would start */
+    char now[SHA256_HEX + 1]; /* hash of what was put into the request's `heap` */
     uint64_t deliveries, syscalls, snapshots; /* replayed and found equal */
     bool diverged;
     struct divergence divergence;

@@ -18,5 +18,8 @@ struct worker_port {
     struct image_key boot_key; /* … and the key of their image */
 };
 
+/* An image of a machine that is booted or loaded for it, not yet published. */
+int draft_image(struct worker_port *p, const struct vat_start *from, struct image_draft *draft,
+                struct err *e) MUST_CHECK;
 int start_machine(struct worker_port *p, const struct vat_start *from,
                   struct vat_machine **out, struct err *e) MUST_CHECK;

@@ -117,21 +117,28 @@ static int write_image(struct vat_machine *m, struct err *e)
     return result;
 }
 
-static int make_image(struct worker_port *p, const struct vat_start *from,
-                      const struct image_key *key, struct err *e)
+int draft_image(struct worker_port *p, const struct vat_start *from, struct image_draft *draft,
+                struct err *e)
 {
-    struct image_draft draft;
-    if (images_draft(p->images, &draft, e) != 0) return -1;
+    if (images_draft(p->images, draft, e) != 0) return -1;
     struct vat_machine *m;
     struct spawn_request r = { .name = from->snapshot == NULL ? "boot" : "hydrate",
-                               .image = draft.fd };
+                               .image = draft->fd };
     /* No 'R' in between: the machine must be as loading left it. */
     if ((from->snapshot == NULL ? spawn_booted(p, &r, from, &m, e)
                                 : spawn_loading(p, &r, from, &m, e)) != 0 ||
         write_image(m, e) != 0) {
-        images_abandon(p->images, &draft);
+        images_abandon(p->images, draft);
         return -1;
     }
+    return 0;
+}
+
+static int make_image(struct worker_port *p, const struct vat_start *from,
+                      const struct image_key *key, struct err *e)
+{
+    struct image_draft draft;
+    if (draft_image(p, from, &draft, e) != 0) return -1;
     int fd = images_publish(p->images, key, &draft, e);
     if (fd < 0) return -1;
     if (from->snapshot == NULL) p->counts.bases++;

@@ -55,4 +55,21 @@ void worker_port_close(struct vat_port *port);
 bool worker_port_memory(const struct vat_port *port, const struct vat_machine *m,
                         struct worker_memory *out);
 
+/* A heap snapshot in memory. */
+struct worker_heap {
+    vat_id vat;
+    const char *hash;
+    struct span bytes;
+};
+/* Pages of 4 KiB that are not all zero, of two machines that loaded a snapshot each and did
+ * nothing else.  A machine's memory lies at the same addresses in every process, and loading
+ * lays it out by the snapshot alone; so equal pages are equal parts of the heap. */
+struct worker_pages {
+    uint64_t equal, different, only_a, only_b;
+};
+/* fails  there are no images (no_images); the worker's fault. */
+int worker_port_compare(const struct vat_port *port, const struct worker_heap *a,
+                        const struct worker_heap *b, struct worker_pages *out,
+                        struct err *e) MUST_CHECK;
+
 struct worker_counts worker_port_counts(const struct vat_port *port);

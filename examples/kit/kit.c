@@ -206,12 +206,12 @@ static void weigh(struct kit *k, chosen *which, const char *name, struct figures
 {
     struct arena a;
     struct vat_info *vats;
-    uint64_t pss;
+    struct controller_memory memory;
     arena_init(&a);
     size_t n = kernel_vats(k->kernel, &a, &vats);
     for (size_t i = 0; i < n; i++) {
-        if (which(&vats[i], name) && controller_memory(k->controller, &vats[i], &pss))
-            figures_add(kib, (double)pss);
+        if (which(&vats[i], name) && controller_memory(k->controller, &vats[i], &memory))
+            figures_add(kib, (double)memory.pss_kib);
     }
     arena_fini(&a);
 }

@@ -7,9 +7,23 @@
 #include "cli/session.h"
 #include "store/kv.h"
 
-const char *vat_state(const struct vat_info *v)
+const char *vat_state(const struct seen_vat *v)
 {
-    return v->sealed ? "sealed" : v->online ? "online" : "offline";
+    return v->info.gone ? "gone" : v->info.sealed ? "sealed" : v->has_worker ? "online" : "offline";
+}
+
+size_t see_vats(struct session *s, bool family, struct seen_vat **out)
+{
+    struct vat_info *all;
+    size_t n = family ? kernel_family(s->kernel, &s->cli->arena, &all)
+                      : kernel_vats(s->kernel, &s->cli->arena, &all);
+    *out = ARENA_ARRAY(&s->cli->arena, struct seen_vat, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        struct seen_vat *v = &(*out)[i];
+        v->info = all[i];
+        v->has_worker = controller_memory(s->controller, &v->info, &v->memory);
+    }
+    return n;
 }
 
 /* -- ps ---------------------------------------------------------------------------- */
@@ -23,17 +37,28 @@ static void put_origin(struct cli *c, const struct vat_info *v)
     }
     buf_putc(&c->out, '{');
     json_member_str(&c->out, "vat", span_of(vat_id_text(v->forked_from).s));
+    json_member_u64(&c->out, "incarnation", v->forked_incarnation);
     json_member_u64(&c->out, "position", v->forked_position);
+    json_member_str(&c->out, "snapshot", span_of(v->forked_snapshot));
     buf_putc(&c->out, '}');
 }
 
-void vat_put_json(struct cli *c, struct session *s, const struct vat_info *v)
+static void put_memory(struct cli *c, const struct seen_vat *v)
 {
-    uint64_t pss;
+    if (!v->has_worker)
+        return;
+    json_member_u64(&c->out, "pssKiB", v->memory.pss_kib);
+    json_member_u64(&c->out, "privateKiB", v->memory.private_kib);
+    json_member_u64(&c->out, "sharedKiB", v->memory.shared_kib);
+}
+
+void vat_put_json(struct cli *c, const struct seen_vat *seen)
+{
+    const struct vat_info *v = &seen->info;
     buf_putc(&c->out, '{');
     json_member_str(&c->out, "vat", span_of(vat_id_text(v->vat).s));
     json_member_str(&c->out, "name", v->name.n > 0 ? v->name : SPAN_NONE);
-    json_member_str(&c->out, "state", span_of(vat_state(v)));
+    json_member_str(&c->out, "state", span_of(vat_state(seen)));
     json_member_bool(&c->out, "static", v->is_static);
     json_member_bool(&c->out, "critical", v->critical);
     json_member_u64(&c->out, "incarnation", v->incarnation);
@@ -45,19 +70,17 @@ void vat_put_json(struct cli *c, struct session *s, const struct vat_info *v)
     json_member_str(&c->out, "bundleID", v->bundle_id);
     json_member_str(&c->out, "snapshot",
                     v->has_snapshot ? span_of(v->snapshot) : SPAN_NONE);
-    if (controller_memory(s->controller, v, &pss))
-        json_member_u64(&c->out, "pssKiB", pss);
+    put_memory(c, seen);
     buf_putc(&c->out, '}');
 }
 
-static void ps_row(struct cli *c, struct session *s, struct table *t,
-                   const struct vat_info *v)
+static void ps_row(struct cli *c, struct table *t, const struct seen_vat *seen)
 {
     struct arena *a = &c->arena;
-    uint64_t pss;
+    const struct vat_info *v = &seen->info;
     table_cell(t, arena_copy(a, span_of(vat_id_text(v->vat).s)));
     table_cell(t, v->name.n > 0 ? v->name : SPAN("-"));
-    table_cell(t, span_of(vat_state(v)));
+    table_cell(t, span_of(vat_state(seen)));
     table_number(t, a, v->deliveries);
     table_cell(t, v->forked_from.n == 0
                       ? SPAN("-")
@@ -65,8 +88,8 @@ static void ps_row(struct cli *c, struct session *s, struct table *t,
     table_number(t, a, v->clist_entries);
     table_number(t, a, v->vatstore_keys);
     table_number(t, a, v->vatstore_bytes);
-    if (controller_memory(s->controller, v, &pss))
-        table_number(t, a, pss);
+    if (seen->has_worker)
+        table_number(t, a, seen->memory.pss_kib);
     else
         table_cell(t, SPAN("-"));
 }
@@ -79,11 +102,11 @@ static void print_ps(struct cli *c, struct session *s)
         { "KEYS", true },       { "BYTES", true }, { "PSS KiB", true },
     };
     struct table t = { .columns = sizeof columns / sizeof columns[0], .column = columns };
-    struct vat_info *vats;
-    size_t n = kernel_vats(s->kernel, &c->arena, &vats);
+    struct seen_vat *vats;
+    size_t n = see_vats(s, false, &vats);
     if (!c->json) {
         for (size_t i = 0; i < n; i++)
-            ps_row(c, s, &t, &vats[i]);
+            ps_row(c, &t, &vats[i]);
         table_print(c, &t);
         return;
     }
@@ -92,7 +115,7 @@ static void print_ps(struct cli *c, struct session *s)
     buf_putc(&c->out, '[');
     for (size_t i = 0; i < n; i++) {
         buf_puts(&c->out, i > 0 ? "," : "");
-        vat_put_json(c, s, &vats[i]);
+        vat_put_json(c, &vats[i]);
     }
     buf_putc(&c->out, ']');
     json_end(&c->out);

@@ -20,6 +20,11 @@
 #define KEY_PRUNE     SPAN("host.zygote.pruneTranscripts") /* there, or not */
 #define KEY_KEEP      SPAN("host.zygote.keepSnapshots")
 
+struct seen_worker {
+    vat_id vat;
+    struct controller_memory memory;
+};
+
 struct controller {
     enum controller_mode mode;
     struct controller_sink sink;
@@ -29,6 +34,10 @@ struct controller {
     struct kernel *kernel;
     struct vat_port port;
     bool port_open;
+    const char *dir;             /* looking: whose writer's workers are … */
+    bool looked_for_workers;
+    struct seen_worker *workers; /* … these */
+    size_t worker_count;
 };
 
 /* -- creating ---------------------------------------------------------------------- */
@@ -190,6 +199,7 @@ int controller_open_with(const char *dir, enum controller_mode mode,
     c->worker = options->worker;
     c->cache = options->cache;
     arena_init(&c->arena);
+    c->dir = arena_copy(&c->arena, span_of(dir)).p;
     if (open_all(c, dir, options, e) != 0) {
         controller_close(c);
         return -1;
@@ -217,6 +227,7 @@ void controller_close(struct controller *c)
     if (c->store != NULL)
         store_close(c->store);
     arena_fini(&c->arena);
+    free(c->workers);
     free(c);
 }
 
@@ -473,12 +484,43 @@ int controller_compare_heaps(struct controller *c, vat_id vat_a, vat_id vat_b,
     return failed;
 }
 
-bool controller_memory(struct controller *c, const struct vat_info *vat, uint64_t *pss_kib)
+static struct controller_memory memory_of(const struct worker_memory *m)
+{
+    return (struct controller_memory){ m->pss_kib, m->private_kib, m->shared_kib };
+}
+
+static void on_worker(void *self, vat_id vat, const struct worker_memory *memory)
+{
+    struct controller *c = self;
+    c->workers = xrealloc(c->workers, (c->worker_count + 1) * sizeof *c->workers);
+    c->workers[c->worker_count++] = (struct seen_worker){ vat, memory_of(memory) };
+}
+
+static bool writers_memory(struct controller *c, vat_id vat, struct controller_memory *out)
+{
+    if (!c->looked_for_workers) {
+        long pid = store_writer(c->dir);
+        if (pid > 0)
+            worker_processes((pid_t)pid, on_worker, c);
+        c->looked_for_workers = true;
+    }
+    for (size_t i = 0; i < c->worker_count; i++) {
+        if (!vat_id_eq(c->workers[i].vat, vat))
+            continue;
+        *out = c->workers[i].memory;
+        return true;
+    }
+    return false;
+}
+
+bool controller_memory(struct controller *c, const struct vat_info *vat,
+                       struct controller_memory *out)
 {
     struct worker_memory m;
-    if (!c->port_open || vat->machine == NULL ||
-        !worker_port_memory(&c->port, vat->machine, &m))
+    if (c->mode == CONTROLLER_LOOK)
+        return writers_memory(c, vat->vat, out);
+    if (vat->machine == NULL || !worker_port_memory(&c->port, vat->machine, &m))
         return false;
-    *pss_kib = m.pss_kib;
+    *out = memory_of(&m);
     return true;
 }

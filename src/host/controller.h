@@ -111,5 +111,11 @@ struct controller_heaps {
 };
 int controller_compare_heaps(struct controller *c, vat_id a, vat_id b,
                              struct controller_heaps *out, struct err *e) MUST_CHECK;
-/* Proportional share of a vat's memory in KiB; false if it has no worker now. */
-bool controller_memory(struct controller *c, const struct vat_info *vat, uint64_t *pss_kib);
+/* What a vat's worker weighs; false if it has none now.  Looking, of the process that has the
+ * store open for writing, as it was when first asked. */
+struct controller_memory {
+    uint64_t pss_kib;     /* its share of what it shares, and all it does not */
+    uint64_t private_kib, shared_kib;
+};
+bool controller_memory(struct controller *c, const struct vat_info *vat,
+                       struct controller_memory *out);

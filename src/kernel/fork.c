@@ -323,6 +323,7 @@ bool fork_origin_decode(struct kernel *k, struct jval v, struct fork_origin *out
               json_u64(json_get(v, "incarnation"), &out->incarnation) &&
               json_u64(json_get(v, "position"), &out->position);
     INVARIANT(ok);
+    if (!json_u64(json_get(v, "crank"), &out->crank)) out->crank = UINT64_MAX;
     out->snapshot = json_str(json_get(v, "snapshotID"), kernel_arena(k));
     return true;
 }

@@ -74,6 +74,7 @@ void fork_report_refusal(struct kernel *k, struct span method, vat_id vat, bool 
 struct fork_origin {
     vat_id parent;
     uint64_t incarnation, position;
+    uint64_t crank; /* which one forked it; UINT64_MAX: not recorded */
     struct span snapshot;
 };
 bool fork_origin(struct kernel *k, vat_id vat, struct fork_origin *out);

@@ -198,9 +198,11 @@ static void record_origin(struct kernel *k, const struct fork_event *r, const st
     INVARIANT(found);
     kv_set(k->store, key_vat(k, r->child, "forkedFrom"),
            arena_printf(kernel_arena(k),
-                        "{\"vatID\":\"%s\",\"incarnation\":%llu,\"position\":%llu,\"snapshotID\":\"%s\"}",
+                        "{\"vatID\":\"%s\",\"incarnation\":%llu,\"position\":%llu,\"snapshotID\":\"%s\","
+                        "\"crank\":%llu}",
                         vat_id_text(r->parent).s, (unsigned long long)t.incarnation,
-                        (unsigned long long)t.end, s->hash));
+                        (unsigned long long)t.end, s->hash,
+                        (unsigned long long)state_need_u64(k, SPAN("crankNumber"))));
     lineage_add_child(k, r->parent);
 }
 

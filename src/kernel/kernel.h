@@ -316,8 +316,13 @@ struct vat_info {
     vat_id vat;
     struct span name;            /* may be empty */
     bool is_static, sealed, critical, online;
+    bool gone;                   /* terminated, but its transcript is its descendants' past */
     vat_id forked_from;          /* n == 0: not a fork */
     uint64_t forked_position;    /* the parent's transcript position then */
+    uint64_t forked_incarnation; /* the parent's */
+    uint64_t cranks_since;       /* the fork; UINT64_MAX: not known, or not a fork */
+    char forked_snapshot[SHA256_HEX + 1];
+    uint64_t children;           /* forked from it, and not gone with all their own */
     uint64_t incarnation, deliveries; /* transcript end position */
     uint64_t clist_entries, vatstore_keys, vatstore_bytes;
     struct span bundle_id;
@@ -329,6 +334,18 @@ struct vat_info {
 size_t kernel_vats(struct kernel *k, struct arena *a, struct vat_info **out);
 /* One of them; false if it does not live. */
 bool kernel_vat(struct kernel *k, struct arena *a, vat_id vat, struct vat_info *out);
+/* Living vats, and those that are gone but for their transcript (lineage.h), by number. */
+size_t kernel_family(struct kernel *k, struct arena *a, struct vat_info **out);
+
+/* What a vat weighs in the store, as of the last commit.
+ * cost  reads all of the vat's rows */
+struct vat_sizes {
+    uint64_t deliveries;       /* in its own transcript: since it was created, or forked */
+    uint64_t kv_bytes, transcript_bytes; /* rows that only it has: names and values */
+    uint64_t snapshot_bytes;   /* of the snapshot in use, as stored */
+    uint64_t snapshot_users;   /* how many vats have that snapshot in use; 0: there is none */
+};
+void kernel_vat_sizes(struct kernel *k, vat_id vat, struct vat_sizes *out);
 bool kernel_vat_exists(struct kernel *k, vat_id vat); /* it lives, sealed or not */
 /* Upstream's deviceNameToID. */
 bool kernel_find_device(struct kernel *k, struct span name, device_id *out);

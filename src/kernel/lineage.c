@@ -49,6 +49,19 @@ bool lineage_is_ancestor(struct kernel *k, vat_id vat)
     return lineage_children(k, vat) > 0;
 }
 
+size_t lineage_ancestors(struct kernel *k, vat_id **out)
+{
+    struct span prefix = SPAN("zygote.family."), key = prefix;
+    size_t count = 0, n = 0;
+    while (k->zygotes && state_next_key(k, prefix, &key)) count++;
+    *out = ARENA_ARRAY(kernel_arena(k), vat_id, count + 1);
+    key = prefix;
+    while (n < count && state_next_key(k, prefix, &key)) {
+        if (vat_id_parse(span_from(key, prefix.n), &(*out)[n])) n++;
+    }
+    return n;
+}
+
 bool lineage_origin(struct kernel *k, vat_id vat, struct fork_origin *out)
 {
     return fork_origin(k, vat, out) ||

@@ -22,6 +22,9 @@ void lineage_add_child(struct kernel *k, vat_id parent);
 bool lineage_is_ancestor(struct kernel *k, vat_id vat);
 /* Children counted; 0: none. */
 uint64_t lineage_children(struct kernel *k, vat_id vat);
+/* All that are ancestors, living or not.
+ * out  *out  in the kernel's arena */
+size_t lineage_ancestors(struct kernel *k, vat_id **out);
 /* As fork_origin; also of a vat that is gone, but remembered as an ancestor. */
 bool lineage_origin(struct kernel *k, vat_id vat, struct fork_origin *out);
 

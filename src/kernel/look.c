@@ -4,6 +4,7 @@
 #include "kernel/clist.h"
 #include "kernel/device.h"
 #include "kernel/fork.h"
+#include "kernel/lineage.h"
 #include "kernel/object.h"
 #include "kernel/promise.h"
 #include "kernel/vats.h"
@@ -24,13 +25,27 @@ static void count_rows(struct kernel *k, struct vat_info *v)
     }
 }
 
+static void describe_origin(struct kernel *k, vat_id vat, struct vat_info *out)
+{
+    struct fork_origin from;
+    out->cranks_since = UINT64_MAX;
+    out->children = lineage_children(k, vat);
+    if (!lineage_origin(k, vat, &from)) return;
+    out->forked_from = from.parent;
+    out->forked_position = from.position;
+    out->forked_incarnation = from.incarnation;
+    if (from.crank != UINT64_MAX) {
+        out->cranks_since = state_need_u64(k, SPAN("crankNumber")) - from.crank;
+    }
+    if (from.snapshot.n == SHA256_HEX) memcpy(out->forked_snapshot, from.snapshot.p, SHA256_HEX);
+}
+
 static void describe(struct kernel *k, struct arena *a, vat_id vat, struct vat_info *out)
 {
     struct span name = span_of_vat(k, vat);
     struct vat_options o = vat_options(k, vat);
     struct transcript_bounds t = { 0 };
     struct snapshot_info s;
-    struct fork_origin from;
     struct span bundle = vat_bundle_id(k, vat);
     transcript_bounds(k->store, name, &t);
     *out = (struct vat_info){
@@ -47,10 +62,7 @@ static void describe(struct kernel *k, struct arena *a, vat_id vat, struct vat_i
     };
     out->online = out->machine != NULL;
     if (out->has_snapshot) memcpy(out->snapshot, s.hash, sizeof s.hash);
-    if (fork_origin(k, vat, &from)) {
-        out->forked_from = from.parent;
-        out->forked_position = from.position;
-    }
+    describe_origin(k, vat, out);
     count_rows(k, out);
 }
 
@@ -61,6 +73,56 @@ size_t kernel_vats(struct kernel *k, struct arena *a, struct vat_info **out)
     *out = ARENA_ARRAY(a, struct vat_info, count + 1);
     for (size_t i = 0; i < count; i++) describe(k, a, all[i], &(*out)[i]);
     return count;
+}
+
+static void describe_gone(struct kernel *k, vat_id vat, struct vat_info *out)
+{
+    struct transcript_bounds t = { 0 };
+    transcript_span_at(k->store, span_of_vat(k, vat), INT64_MAX, &t);
+    *out = (struct vat_info){ .vat = vat, .name = SPAN(""), .bundle_id = SPAN(""), .gone = true,
+                              .incarnation = t.incarnation, .deliveries = t.end };
+    describe_origin(k, vat, out);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct vat_info *x = a, *y = b;
+    return (x->vat.n > y->vat.n) - (x->vat.n < y->vat.n);
+}
+
+size_t kernel_family(struct kernel *k, struct arena *a, struct vat_info **out)
+{
+    struct vat_info *living;
+    vat_id *ancestors;
+    size_t count = kernel_vats(k, a, &living), gone = lineage_ancestors(k, &ancestors);
+    *out = ARENA_ARRAY(a, struct vat_info, count + gone + 1);
+    memcpy(*out, living, count * sizeof **out);
+    for (size_t i = 0; i < gone; i++) {
+        if (!vat_is_alive(k, ancestors[i])) describe_gone(k, ancestors[i], &(*out)[count++]);
+    }
+    qsort(*out, count, sizeof **out, by_number);
+    return count;
+}
+
+/* Each span but the last was begun (initialize-worker or load-snapshot) and ended (a snapshot
+ * or a shutdown); the last was begun, unless it is empty yet. */
+static uint64_t deliveries_in(const struct transcript_sizes *t)
+{
+    if (t->spans == 0) return 0;
+    return t->end - 2 * (t->spans - 1) - (t->last_start < t->end ? 1 : 0);
+}
+
+void kernel_vat_sizes(struct kernel *k, vat_id vat, struct vat_sizes *out)
+{
+    struct span name = span_of_vat(k, vat), prefix = key_vat(k, vat, ""), key = prefix;
+    struct transcript_sizes t;
+    struct snapshot_info s;
+    transcript_sizes(k->store, name, &t);
+    *out = (struct vat_sizes){ .deliveries = deliveries_in(&t), .transcript_bytes = t.bytes };
+    while (state_next_key(k, prefix, &key)) out->kv_bytes += key.n + state_need(k, key).n;
+    if (!snapshot_info(k->store, name, &s)) return;
+    out->snapshot_bytes = s.packed_bytes;
+    out->snapshot_users = snapshot_users(k->store, s.hash);
 }
 
 bool kernel_vat(struct kernel *k, struct arena *a, vat_id vat, struct vat_info *out)

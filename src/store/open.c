@@ -1,6 +1,8 @@
 /* open.c -- the files of a store: directory, lock, database, schema. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -82,16 +84,52 @@ bool store_exists(const char *dir)
     return yes;
 }
 
-static int say_busy(const struct store *s, struct err *e)
+/* What the lock file says; 0: nothing. */
+static long locked_by(int fd)
 {
     char text[32];
-    ssize_t n = pread(s->lock_fd, text, sizeof text - 1, 0);
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
     uint64_t pid;
-    if (n > 0 && text[n - 1] == '\n' &&
-        span_u64((struct span){ text, (size_t)n - 1 }, &pid))
-        return err_set(e, EXIT_BUSY, "%s: in use by process %llu", s->dir,
-                       (unsigned long long)pid);
-    return err_set(e, EXIT_BUSY, "%s: in use by another process", s->dir);
+    bool yes = n > 0 && text[n - 1] == '\n' && span_u64((struct span){ text, (size_t)n - 1 }, &pid) &&
+               pid <= INT32_MAX;
+    return yes ? (long)pid : 0;
+}
+
+static int say_busy(const struct store *s, struct err *e)
+{
+    long pid = locked_by(s->lock_fd);
+    return pid > 0 ? err_set(e, EXIT_BUSY, "%s: in use by process %ld", s->dir, pid)
+                   : err_set(e, EXIT_BUSY, "%s: in use by another process", s->dir);
+}
+
+/* Does the process have this very file open?  (Taking the lock to see would keep others out,
+ * and the number in it may be an old one's.) */
+static bool has_open(long pid, const struct stat *file)
+{
+    char path[64], name[PATH_MAX];
+    snprintf(path, sizeof path, "/proc/%ld/fd", pid);
+    DIR *d = opendir(path);
+    bool found = false;
+    if (d == NULL) return false;
+    for (struct dirent *f; !found && (f = readdir(d)) != NULL;) {
+        struct stat st;
+        snprintf(name, sizeof name, "%s/%s", path, f->d_name);
+        found = stat(name, &st) == 0 && st.st_dev == file->st_dev && st.st_ino == file->st_ino;
+    }
+    closedir(d);
+    return found;
+}
+
+long store_writer(const char *dir)
+{
+    char *path = path_join(dir, "zygote.lock");
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    free(path);
+    if (fd < 0) return 0;
+    long pid = fstat(fd, &st) == 0 ? locked_by(fd) : 0;
+    close(fd);
+    return pid > 0 && has_open(pid, &st) ? pid : 0;
 }
 
 static int take_lock(struct store *s, struct err *e)

@@ -41,6 +41,10 @@ static const char *const SQL[STMT_COUNT] = {
                          " ORDER BY startPos DESC LIMIT 1",
     [STMT_SPAN_AT] = "SELECT startPos, endPos, hash, incarnation FROM transcriptSpans"
                      " WHERE vatID = ? AND startPos <= ? ORDER BY startPos DESC LIMIT 1",
+    [STMT_SPAN_COUNT] = "SELECT count(*), max(endPos), max(startPos) FROM transcriptSpans"
+                        " WHERE vatID = ?",
+    [STMT_ITEM_BYTES] = "SELECT coalesce(sum(length(CAST(item AS BLOB))), 0)"
+                        " FROM transcriptItems WHERE vatID = ?",
     [STMT_SPAN_DELETE] = "DELETE FROM transcriptSpans WHERE vatID = ? AND startPos = ?",
     [STMT_ITEM_DELETE] = "DELETE FROM transcriptItems"
                          " WHERE vatID = ? AND position >= ? AND position < ?",

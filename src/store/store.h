@@ -43,6 +43,9 @@
 
 struct store;
 
+/* Of the process that has the store in `dir` open for writing; 0: none that can be seen. */
+long store_writer(const char *dir);
+
 /* What to keep, and whom to tell.  Zeroed: upstream's defaults.  Not kept in the store:
  * each process that opens it says so again. */
 enum { STORE_NOT_PACKED = -1 };

@@ -229,6 +229,25 @@ bool transcript_span_at(struct store *s, struct span vat, uint64_t position,
     return true;
 }
 
+void transcript_sizes(struct store *s, struct span vat, struct transcript_sizes *out)
+{
+    sqlite3_stmt *st = stmt_get(s, STMT_SPAN_COUNT);
+    *out = (struct transcript_sizes){ 0 };
+    bind_text(st, 1, vat);
+    if (stmt_row(s, st)) {
+        out->spans = column_u64(st, 0);
+        out->end = out->spans == 0 ? 0 : column_u64(st, 1);
+        out->last_start = out->spans == 0 ? 0 : column_u64(st, 2);
+        stmt_done(st);
+    }
+    st = stmt_get(s, STMT_ITEM_BYTES);
+    bind_text(st, 1, vat);
+    if (stmt_row(s, st)) {
+        out->bytes = column_u64(st, 0);
+        stmt_done(st);
+    }
+}
+
 void transcript_add(struct store *s, struct span vat, struct span item)
 {
     struct vat_span *v = span_load(s, vat);

@@ -25,6 +25,14 @@ bool transcript_bounds(struct store *s, struct span vat, struct transcript_bound
  * and hash of the current one are those of the last commit.  False if there is none. */
 bool transcript_span_at(struct store *s, struct span vat, uint64_t position,
                         struct transcript_bounds *out);
+/* How much there is of a vat's transcript, whether it has a current span or not; as it stands
+ * in the database, so of the last commit.
+ * cost  reads the items */
+struct transcript_sizes {
+    uint64_t spans, end, last_start;
+    uint64_t bytes; /* of the items that are there */
+};
+void transcript_sizes(struct store *s, struct span vat, struct transcript_sizes *out);
 void transcript_add(struct store *s, struct span vat, struct span item);
 /* Close the current span and open the next one.  Items of the closed span are deleted
  * if the store's options say so. */

@@ -91,26 +91,3 @@ struct worker_counts worker_port_counts(const struct vat_port *port)
     const struct worker_port *p = port->self;
     return p->counts;
 }
-
-bool worker_port_memory(const struct vat_port *port, const struct vat_machine *m,
-                        struct worker_memory *out)
-{
-    (void)port;
-    char path[64], line[256];
-    if (m->pid == 0) return false;
-    (void)snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)m->pid);
-    FILE *f = fopen(path, "re");
-    if (f == NULL) return false;
-    struct worker_memory memory = { .pid = m->pid };
-    while (fgets(line, sizeof line, f) != NULL) {
-        unsigned long long kib;
-        if (sscanf(line, "Rss: %llu kB", &kib) == 1) memory.rss_kib = kib;
-        else if (sscanf(line, "Pss: %llu kB", &kib) == 1) memory.pss_kib = kib;
-        else if (sscanf(line, "Private_Clean: %llu kB", &kib) == 1) memory.private_kib += kib;
-        else if (sscanf(line, "Private_Dirty: %llu kB", &kib) == 1) memory.private_kib += kib;
-    }
-    (void)fclose(f);
-    if (memory.rss_kib == 0) return false; /* it has ended */
-    *out = memory;
-    return true;
-}

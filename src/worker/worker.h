@@ -43,6 +43,7 @@ struct worker_memory {
     uint64_t rss_kib;
     uint64_t pss_kib;     /* its share of what it shares, and all it does not */
     uint64_t private_kib;
+    uint64_t shared_kib;  /* with other workers, and the program's own file */
 };
 
 /* fails  the program is not there, or the image directory is not ours. */
@@ -54,6 +55,11 @@ void worker_port_close(struct vat_port *port);
 /* False if the machine is gone. */
 bool worker_port_memory(const struct vat_port *port, const struct vat_machine *m,
                         struct worker_memory *out);
+
+/* The workers that another process of this user has, a port's or upstream's kernel's, as ps
+ * would show them. */
+typedef void worker_visit(void *ctx, vat_id vat, const struct worker_memory *memory);
+void worker_processes(pid_t kernel, worker_visit *visit, void *ctx);
 
 /* A heap snapshot in memory. */
 struct worker_heap {

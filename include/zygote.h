@@ -391,18 +391,44 @@ int zygote_inject_queued_upgrade_events(struct zygote *z);
 
 /* -- forks ------------------------------------------------------------------------------- */
 
+/* What becomes of a parent's promises. */
+enum zygote_fork_promises {
+    ZYGOTE_STRICT = 0, /* a parent that has any is refused */
+    ZYGOTE_SHARE       /* the child decides its own of those that the parent decides, and hears
+                          with the parent of those that it waits for */
+};
+/* A zeroed struct is a child without a name, with all the rest as its parent. */
 struct zygote_fork_options {
     const char *name; /* of the child, or NULL */
     size_t ref_count;
     const char *const *refs; /* objects of the parent that the child is to have exported, too */
+    enum zygote_fork_promises promises;
+    const char *meter;     /* of the child, by ID; NULL: its parent's, if it has one */
+    bool critical;         /* its end is the kernel's */
+    int64_t reap_interval; /* deliveries between bringOutYourDead, or ZYGOTE_NEVER; 0: as its
+                              parent */
 };
-/* Fork a vat, given by name or ID: run the kernel to have it done, and see what it became
- * with zygote_vat_name_to_id(CHILD).  `options` may be NULL.
+/* Fork a vat, given by name or ID: run the kernel to have it done, and ask zygote_forked what
+ * came of it.  `options` may be NULL.
  * out    *child  its ID
  * Upstream has no such function; agoric-sdk #2268 asks for it.
- * fails  ZYGOTE_NOT_FOUND no such vat or object; ZYGOTE_REFUSED it cannot be forked. */
+ * fails  ZYGOTE_NOT_FOUND no such vat, object or meter; ZYGOTE_MISUSE the options;
+ *        ZYGOTE_REFUSED it cannot be forked. */
 int zygote_fork(struct zygote *z, const char *vat, const struct zygote_fork_options *options,
                 struct zygote_id *child);
+
+struct zygote_child {
+    struct zygote_id root;        /* empty: its parent's was dropped before */
+    size_t ref_count;
+    const struct zygote_id *refs; /* what the child calls each of the refs of its fork */
+};
+/* What became of a fork that this handle asked for.  The host holds the child's root, and
+ * what is in `refs`, until the child ends.
+ * out    *out  to be freed, by one zygote_free; may be NULL
+ * fails  ZYGOTE_NOT_FOUND no such fork was asked for, or the child has ended; ZYGOTE_FAILED the kernel has to run first;
+ *        ZYGOTE_REFUSED there is no child, and why: what zygote_fork did not refuse may have
+ *        changed until its turn came. */
+int zygote_forked(struct zygote *z, const char *child, struct zygote_child **out);
 /* Seal a vat, by the next run: it becomes a template, to be forked and nothing else.
  * fails  as zygote_fork. */
 int zygote_zygotify(struct zygote *z, const char *vat);
@@ -443,6 +469,24 @@ struct zygote_rom_options {
  *        is not NAME=TARGET.  After a failure do not commit. */
 int zygote_rom_load(struct zygote *z, const char *file, const struct zygote_rom_options *options,
                     struct zygote_id *vat, struct zygote_id *kpid);
+
+/* A vat, and where it came from. */
+struct zygote_relative {
+    struct zygote_id vat;
+    const char *name;           /* "": none */
+    bool sealed;
+    bool gone;                  /* terminated; its transcript is kept for its descendants */
+    uint64_t children;          /* forked from it, that are not gone with all of their own */
+    struct zygote_id parent;    /* empty: it is no fork; else its parent, … */
+    uint64_t incarnation, position; /* … that one's incarnation and transcript position then, */
+    char snapshot[65];          /* … and the heap snapshot both start from */
+    uint64_t cranks;            /* since then; UINT64_MAX: not known, or it is no fork */
+    char heap[65];              /* its own snapshot in use; empty: none */
+};
+/* All vats, and those that are gone but for their transcript, in the order they were made.
+ * out    *out    to be freed, by one zygote_free
+ *        *count  how many */
+int zygote_family(struct zygote *z, struct zygote_relative **out, size_t *count);
 
 /* -- devices ----------------------------------------------------------------------------- */
 

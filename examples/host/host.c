@@ -3,8 +3,9 @@
  *   cc host.c $(pkg-config --cflags --libs zygote) -o host
  *   ./host STORE CONFIG LEDGER-BUNDLE
  *
- * Makes a store, runs it in blocks of so many computrons, talks to vats, upgrades one and
- * terminates another, commits, and finds all that again when it opens the store anew.
+ * Makes a store, runs it in blocks of so many computrons, talks to vats, upgrades one,
+ * terminates another and forks a third, commits, and finds all that again when it opens the
+ * store anew.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,6 +102,36 @@ static void terminate_greeter(struct zygote *z)
                                 ? zygote_error(z) : "still there");
 }
 
+/* Every branch of the bank starts as the first one was when it was sealed. */
+static void fork_branches(struct zygote *z)
+{
+    static const char *const names[] = { "north", "south" };
+    struct zygote_relative *all;
+    struct zygote_id child;
+    struct zygote_child *made;
+    size_t count;
+    ask(z, "bootstrap", "open", "[\"branch\"]");
+    ask(z, "branch", "deposit", "[{\"@bigint\":\"100\"}]");
+    must(z, zygote_zygotify(z, "branch"));
+    run_blocks(z);
+    for (size_t i = 0; i < 2; i++) {
+        struct zygote_fork_options o = { .name = names[i] };
+        must(z, zygote_fork(z, "branch", &o, &child));
+        run_blocks(z);
+        must(z, zygote_forked(z, child.text, &made));
+        printf("%s: %s\n", names[i], made->root.text[0] != '\0' ? "has a root" : "has none");
+        zygote_free(made);
+    }
+    ask(z, "north", "deposit", "[{\"@bigint\":\"1\"}]");
+    ask(z, "south", "deposit", "[{\"@bigint\":\"2\"}]");
+    must(z, zygote_family(z, &all, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (all[i].parent.text[0] != '\0')
+            printf("%s is a child of %s\n", all[i].name, all[i].parent.text);
+    }
+    zygote_free(all);
+}
+
 static void on_console(void *self, const char *vat, const char *level, const char *text,
                        size_t length)
 {
@@ -128,6 +159,7 @@ int main(int argc, char **argv)
     ask(z, "ledger", "deposit", "[\"a lot\"]");
     upgrade_ledger(z, argv[3]);
     terminate_greeter(z);
+    fork_branches(z);
     must(z, zygote_commit(z));
     must(z, zygote_get_activityhash(z, before));
     zygote_close(z);

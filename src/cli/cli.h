@@ -37,6 +37,8 @@ enum option_id {
     OPT_COUNT,
     OPT_NAME,
     OPT_REF,
+    OPT_PROMISES,
+    OPT_REAP_INTERVAL,
     OPT_IMPORT,
     OPT_METER,
     OPT_NOW,
@@ -85,7 +87,7 @@ struct command {
     const char *example;  /* may be NULL */
     size_t least, most;   /* operands */
     enum operand_kind kind;
-    enum option_id options[6]; /* its own; ended by OPT_NONE */
+    enum option_id options[9]; /* its own; ended by OPT_NONE */
     int (*run)(struct cli *c, struct err *e);
 };
 

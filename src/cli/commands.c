@@ -21,6 +21,10 @@ const struct option cli_options[] = {
     { OPT_COUNT, 'n', "count", "COUNT", false, "how many children, or cranks (1)" },
     { OPT_NAME, 0, "name", "PATTERN", false, "name of the new vat; of children %d becomes 1, 2, …" },
     { OPT_REF, 0, "ref", "KREF", true, "an export of the vat that each child has anew" },
+    { OPT_PROMISES, 0, "promises", "MODE", false,
+      "strict: refuse a vat that has promises (the default); share: fork them, too" },
+    { OPT_REAP_INTERVAL, 0, "reap-interval", "N", false,
+      "deliveries between a child's bringOutYourDead, or never; else as its parent" },
     { OPT_IMPORT, 0, "import", "NAME=TARGET", true, "what an import of the file is to be here" },
     { OPT_METER, 0, "meter", "METER", false, "the meter of the vat, such as m1, or none" },
     { OPT_NOW, 0, "now", NULL, false, "do not wait for what vat-admin still owes others" },
@@ -95,12 +99,15 @@ const struct command cli_commands[] = {
       .summary = "make children of a vat, with all of its state",
       .text = "The vat is snapshotted if it has run since its last snapshot; after that a "
               "child costs a few rows. Without %d in PATTERN several children are called "
-              "PATTERN-1, PATTERN-2, …",
+              "PATTERN-1, PATTERN-2, … A child has its parent's meter, if no other is named. "
+              "Printed are each child's ID, its root (- if the parent's was dropped), and what "
+              "it calls each --ref.",
       .example = "zygote fork counter -n 100 --name 'counter-%d'",
       .least = 1,
       .most = 1,
       .kind = OPERAND_VAT,
-      .options = { OPT_COUNT, OPT_NAME, OPT_REF, OPT_SLOG },
+      .options = { OPT_COUNT, OPT_NAME, OPT_REF, OPT_PROMISES, OPT_METER, OPT_REAP_INTERVAL,
+                   OPT_SLOG },
       .run = verb_fork },
     { .name = "zygotify",
       .operands = "VAT",

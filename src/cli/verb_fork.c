@@ -11,6 +11,7 @@ struct child {
     vat_id vat;
     struct span name;
     uint64_t us;
+    kref root;  /* KREF_INVALID: it has none */
     kref *refs; /* one per --ref */
 };
 
@@ -19,6 +20,7 @@ struct forking {
     struct session s;
     vat_id parent;
     kref *refs;
+    struct fork_options options;
     uint64_t wanted, made;
     struct child *children;
     uint64_t uncommitted; /* cranks */
@@ -39,6 +41,30 @@ static struct span child_name(struct cli *c, uint64_t number, uint64_t count)
     if (count > 1)
         return arena_printf(&c->arena, "%s-%" PRIu64, pattern, number);
     return span_of(pattern);
+}
+
+static int read_options(struct forking *f, struct err *e)
+{
+    struct cli *c = f->cli;
+    const char *promises = c->value[OPT_PROMISES], *reap = c->value[OPT_REAP_INTERVAL];
+    uint64_t interval;
+    f->options = (struct fork_options){ .reap_interval = REAP_DEFAULT };
+    if (promises != NULL && strcmp(promises, "strict") != 0 && strcmp(promises, "share") != 0)
+        return err_set(e, EXIT_USAGE, "--promises must be strict or share, not %s", promises);
+    f->options.share = promises != NULL && strcmp(promises, "share") == 0;
+    if (c->value[OPT_METER] != NULL)
+        f->options.meter = span_of(c->value[OPT_METER]);
+    if (reap == NULL)
+        return 0;
+    if (strcmp(reap, "never") == 0) {
+        f->options.reap_interval = REAP_NEVER;
+        return 0;
+    }
+    if (cli_number(c, OPT_REAP_INTERVAL, 1, INT32_MAX, 1, &interval, e) != 0)
+        return err_set(e, EXIT_USAGE, "--reap-interval must be a whole number, 1 or more, or never, "
+                                      "not %s", reap);
+    f->options.reap_interval = (int64_t)interval;
+    return 0;
 }
 
 static int read_refs(struct forking *f, struct err *e)
@@ -77,7 +103,7 @@ static int fork_one(struct forking *f, struct child *child, struct err *e)
     struct cli *c = f->cli;
     struct fork_request r = {
         .vat = f->parent,
-        .options.reap_interval = REAP_DEFAULT,
+        .options = f->options,
         .ref_count = c->ref_count,
         .refs = f->refs,
     };
@@ -90,6 +116,9 @@ static int fork_one(struct forking *f, struct child *child, struct err *e)
     child->us = clock_us() - began;
     if (check_child(f, child, e) != 0)
         return -1;
+    struct err none;
+    if (kernel_find_root(f->s.kernel, child->vat, &child->root, &none) != 0)
+        child->root = (kref){ 0 };
     child->refs = ARENA_ARRAY(&c->arena, kref, c->ref_count + 1);
     for (size_t i = 0; i < c->ref_count; i++)
         child->refs[i] =
@@ -129,6 +158,7 @@ static void print_child_json(struct cli *c, const struct child *child)
     json_member_str(&c->out, "vat", span_of(vat_id_text(child->vat).s));
     json_member_str(&c->out, "name", child->name);
     json_member_u64(&c->out, "us", child->us);
+    json_member_str(&c->out, "root", ref_text(c, child->root));
     json_key(&c->out, "refs");
     buf_putc(&c->out, '[');
     for (size_t i = 0; i < c->ref_count; i++) {
@@ -172,14 +202,16 @@ static void print_table(struct cli *c, const struct forking *f)
         { "VAT", false },
         { "NAME", false },
         { "µs", true },
+        { "ROOT", false },
         { "REFS", false },
     };
-    struct table t = { .columns = c->ref_count > 0 ? 4 : 3, .column = columns };
+    struct table t = { .columns = c->ref_count > 0 ? 5 : 4, .column = columns };
     for (uint64_t i = 0; i < f->made; i++) {
         const struct child *child = &f->children[i];
         table_cell(&t, arena_copy(&c->arena, span_of(vat_id_text(child->vat).s)));
         table_cell(&t, child->name.p == NULL ? SPAN("-") : child->name);
         table_number(&t, &c->arena, child->us);
+        table_cell(&t, child->root.kind == KREF_INVALID ? SPAN("-") : ref_text(c, child->root));
         if (c->ref_count > 0)
             table_cell(&t, refs_cell(c, child));
     }
@@ -189,7 +221,7 @@ static void print_table(struct cli *c, const struct forking *f)
 int verb_fork(struct cli *c, struct err *e)
 {
     struct forking f = { .cli = c };
-    if (cli_number(c, OPT_COUNT, 1, FORKS_MAX, 1, &f.wanted, e) != 0 ||
+    if (cli_number(c, OPT_COUNT, 1, FORKS_MAX, 1, &f.wanted, e) != 0 || read_options(&f, e) != 0 ||
         session_open(&f.s, c, CONTROLLER_WRITE, e) != 0)
         return -1;
     f.s.notes_verbose = true;

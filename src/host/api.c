@@ -205,6 +205,7 @@ void zygote_close(struct zygote *z)
     z->inside = true; /* for what a worker's last words call */
     controller_close(z->controller);
     slogger_close(z->slogger);
+    api_forget_forks(z);
     arena_fini(&z->kept);
     arena_fini(&z->arena);
     free(z);

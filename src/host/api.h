@@ -23,6 +23,15 @@
 #include "kernel/devices.h"
 #include "zygote.h"
 
+/* A fork that was asked for. */
+struct asked_fork {
+    vat_id parent, child;
+    size_t ref_count;
+    kref *refs;     /* of the parent */
+    bool done;      /* its crank has run */
+    char why[256];  /* it was refused; empty: there was a child */
+};
+
 struct zygote {
     struct zygote_options options; /* texts in `kept` */
     struct controller *controller; /* NULL: it is not open */
@@ -34,6 +43,8 @@ struct zygote {
     bool inside;
     bool ended, spoiled;           /* the kernel failed; outside of a crank */
     struct err err, why_ended;
+    struct asked_fork *forks; /* of this handle */
+    size_t fork_count, fork_room;
 };
 
 enum api_need { API_LOOK, API_WRITE, API_COMMIT };
@@ -76,4 +87,7 @@ struct controller_sink api_sink(struct zygote *z);
 struct device_host api_devices(struct zygote *z);
 /* fails  the world's: the file. */
 int api_open_slog(struct zygote *z) MUST_CHECK;
+/* A fork that this handle may have asked for has had its crank.  (api_forks.c) */
+void api_on_forked(void *z, vat_id child, struct span refused);
+void api_forget_forks(struct zygote *z);
 void api_export_data(void *z, struct span key, struct span value);

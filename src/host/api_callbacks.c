@@ -57,6 +57,7 @@ struct controller_sink api_sink(struct zygote *z)
     return (struct controller_sink){ .self = z,
                                      .console = o->console != NULL ? on_console : NULL,
                                      .note = o->note != NULL ? on_note : NULL,
+                                     .forked = api_on_forked,
                                      .crank = o->crank != NULL ? on_crank : NULL,
                                      .slog = z->slogger != NULL ? on_slog : NULL };
 }

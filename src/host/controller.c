@@ -131,6 +131,13 @@ static void on_note(void *self, struct span text)
         c->sink.note(c->sink.self, text);
 }
 
+static void on_forked(void *self, vat_id child, struct span refused)
+{
+    struct controller *c = self;
+    if (c->sink.forked != NULL)
+        c->sink.forked(c->sink.self, child, refused);
+}
+
 static void on_crank(void *self, uint64_t number, struct span message,
                      const char *crankhash, const char *activityhash)
 {
@@ -178,7 +185,7 @@ static int open_all(struct controller *c, const char *dir,
         .max_vats_online = given->max_vats_online > 0 ? given->max_vats_online
                                                       : vats_online_max(c->store),
         .devices = c->sink.devices,
-        .sink = { .self = c, .console = on_console, .note = on_note, .crank = on_crank },
+        .sink = { .self = c, .console = on_console, .note = on_note, .forked = on_forked, .crank = on_crank },
     };
     if (c->sink.slog != NULL)
         o.sink.slog = on_slog;

@@ -30,6 +30,7 @@ struct controller_sink {
     void *self;
     void (*console)(void *self, vat_id vat, struct span level, struct span text);
     void (*note)(void *self, struct span text);
+    void (*forked)(void *self, vat_id child, struct span refused); /* as the kernel's */
     void (*crank)(void *self, uint64_t number, struct span message, const char *crankhash,
                   const char *activityhash);
     void (*slog)(void *self, const struct slog_event *event); /* as the kernel's */

@@ -129,7 +129,7 @@ static int order(struct span a, struct span b)
 static bool is_option(struct span name)
 {
     return !span_starts(name, SPAN("c.")) && !span_starts(name, SPAN("vs.")) &&
-           !span_is(name, "forkedFrom");
+           !span_is(name, "forkedFrom") && !span_is(name, "loadedFrom");
 }
 
 static void options_next(struct diff *d, struct keys *w)

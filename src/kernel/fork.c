@@ -256,6 +256,11 @@ static void report_child(struct clone *c, struct crank_result *out)
     fork_call_back(k, SPAN("newVatCallback"), c->r->child, pass_record(a, 2, keys, values), out);
 }
 
+static void tell_host(struct kernel *k, vat_id child, struct span refused)
+{
+    if (k->sink.forked != NULL) k->sink.forked(k->sink.self, child, refused);
+}
+
 int fork_crank(struct kernel *k, struct jval event, struct crank_result *out, struct err *e)
 {
     struct fork_event r = decode(k, event);
@@ -264,6 +269,7 @@ int fork_crank(struct kernel *k, struct jval event, struct crank_result *out, st
     if (prepare(k, &r, &why, out, e) != 0) return -1;
     if (why.p != NULL) {
         fork_report_refusal(k, SPAN("newVatCallback"), r.child, r.host, why, out);
+        tell_host(k, r.child, why);
         kernel_step_label(k, "fork: refused");
         return 0;
     }
@@ -278,6 +284,7 @@ int fork_crank(struct kernel *k, struct jval event, struct crank_result *out, st
     kernel_step_label(k, "fork: child reported");
     release_oldrefs(k, &r);
     kernel_step_label(k, "fork: oldrefs released");
+    tell_host(k, r.child, SPAN_NONE);
     kernel_note(k, "forked %s from %s", vat_id_text(r.child).s, vat_id_text(r.parent).s);
     return 0;
 }

@@ -248,6 +248,10 @@ int kernel_fork(struct kernel *k, const struct fork_request *r, vat_id *child, s
                            vat_id_text(r->vat).s);
         }
     }
+    if (r->options.name.p != NULL && !vat_name_valid(r->options.name)) {
+        return err_set(e, EXIT_USAGE, "no vat may be called \"%.*s\": up to 199 of A-Z a-z 0-9 . _ -",
+                       SPAN_ARG(r->options.name));
+    }
     if (r->options.meter.p != NULL && !meter_get(k, r->options.meter, NULL, NULL)) {
         return err_set(e, EXIT_NOT_FOUND, "there is no meter %.*s", SPAN_ARG(r->options.meter));
     }

@@ -106,6 +106,8 @@ struct kernel_sink {
     void *self;
     void (*console)(void *self, vat_id vat, struct span level, struct span text);
     void (*note)(void *self, struct span text);      /* "terminated v7: …", for people */
+    /* A fork's crank has run: there is the child, or why not.  It may be undone by a panic. */
+    void (*forked)(void *self, vat_id child, struct span refused);
     void (*crank)(void *self, uint64_t number, struct span message, const char *crankhash,
                   const char *activityhash);         /* after each crank */
     void (*step)(void *self, const char *label);     /* crash tests: a labelled point passed */
@@ -273,7 +275,8 @@ int kernel_install_bundle(struct kernel *k, struct arena *keep, struct span json
  * have it done.  A fork's child is known at once; it exists after its crank.
  * `notify` false: nobody in the swingset asked, so vat-admin learns of the child but no
  * promise of its waits.
- * fails EXIT_NOT_FOUND no such vat; EXIT_POLICY refused, with the reason. */
+ * fails EXIT_NOT_FOUND no such vat or meter; EXIT_USAGE a name no vat may have; EXIT_POLICY
+ * refused, with the reason. */
 struct fork_options {
     struct span name;       /* SPAN_NONE: none; the parent's is not inherited */
     struct span meter;      /* a meter's ID, or SPAN_NONE: the parent's meter, if it has one */

@@ -133,7 +133,11 @@ static int find_legs(struct path *p, vat_id vat)
             return err_set(p->e, EXIT_NOT_FOUND, "%s was loaded from a rom: what was before that is in "
                            "another store", vat_id_text(vat).s);
         }
-        if (!lineage_origin(p->k, vat, &from)) {
+        if (!lineage_origin(p->k, vat, &from) && !vat_is_alive(p->k, vat)) {
+            return err_set(p->e, EXIT_NOT_FOUND, "%s is gone, and nothing says any more what it was made "
+                           "from", vat_id_text(vat).s);
+        }
+        if (!fork_origin(p->k, vat, &from) && vat_is_alive(p->k, vat)) {
             return err_set(p->e, EXIT_INTEGRITY, "the transcript of %s begins with a heap snapshot, but "
                            "nothing says which vat it was forked from", vat_id_text(vat).s);
         }

@@ -21,6 +21,16 @@ static vat_id vat_of(struct span text)
 
 /* -- ids and lists ------------------------------------------------------------------------- */
 
+bool vat_name_valid(struct span name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool letter = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '.' && c != '_' && c != '-') return false;
+    }
+    return name.n > 0 && name.n < 200;
+}
+
 vat_id vat_allocate_id(struct kernel *k)
 {
     struct span key = SPAN("vat.nextID");

@@ -21,6 +21,8 @@ struct vat_options {
     struct span meter_id;            /* SPAN_NONE: unmetered */
 };
 
+/* May a vat be called so?  (Upstream's rule for dynamic vats: vat-admin.) */
+bool vat_name_valid(struct span name);
 vat_id vat_allocate_id(struct kernel *k);
 /* A static vat's ID, allocated if the name is new. */
 vat_id vat_allocate_named(struct kernel *k, struct span name);

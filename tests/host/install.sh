@@ -38,6 +38,14 @@ deposit: fulfilled {"@bigint":"10"}
 deposit: rejected {"@error":{"name":"TypeError","message":"an amount is a bigint"}}
 upgrade: fulfilled {"incarnationNumber":1}
 greeter: no vat "greeter"
+open: fulfilled "branch is open"
+deposit: fulfilled {"@bigint":"100"}
+north: has a root
+south: has a root
+deposit: fulfilled {"@bigint":"101"}
+deposit: fulfilled {"@bigint":"102"}
+north is a child of v6
+south is a child of v6
 deposit: fulfilled {"@bigint":"14"}
 EOF
 # An installation that was moved is found by the environment.

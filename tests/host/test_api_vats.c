@@ -273,7 +273,7 @@ TEST(forks)
     ask(h.z, "kid", "increment", "[3]");
     assert_int_equal(sscanf(ask(h.z, "kid", "makeAccount", "[\"ann\"]"), "{\"@ref\":\"%31[^\"]\"", account), 1);
     const char *refs[] = { account };
-    struct zygote_fork_options o = { "twin", 1, refs };
+    struct zygote_fork_options o = { .name = "twin", .ref_count = 1, .refs = refs };
     assert_ok(h.z, zygote_fork(h.z, "kid", &o, &child));
     assert_ok(h.z, zygote_run(h.z, NULL, NULL));
     assert_string_equal(vat_id(h.z, "twin").text, child.text);
@@ -338,6 +338,105 @@ TEST(zygotes_as_files)
     host_free(&h);
 }
 
+TEST(what_a_fork_came_to)
+{
+    struct host h;
+    struct zygote_id child, other, late;
+    struct zygote_child *made;
+    char account[32];
+    (void)state;
+    boot(&h);
+    ask(h.z, "alice", "create", "[\"kid\"]");
+    assert_int_equal(sscanf(ask(h.z, "kid", "makeAccount", "[\"ann\"]"), "{\"@ref\":\"%31[^\"]\"", account), 1);
+    const char *refs[] = { account, account };
+    struct zygote_fork_options o = { .name = "twin", .ref_count = 2, .refs = refs, .reap_interval = ZYGOTE_NEVER,
+                                     .promises = ZYGOTE_SHARE, .critical = true };
+    assert_ok(h.z, zygote_fork(h.z, "kid", &o, &child));
+    assert_fails(h.z, zygote_forked(h.z, child.text, &made), ZYGOTE_FAILED, "run the kernel");
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_ok(h.z, zygote_forked(h.z, child.text, &made));
+    assert_int_equal(made->ref_count, 2);
+    assert_string_equal(made->refs[0].text, made->refs[1].text);
+    assert_string_not_equal(made->refs[0].text, account);
+    assert_ok(h.z, zygote_queue_to_vat_object(h.z, made->root.text, "increment", "[2]", ZYGOTE_IGNORE, &late));
+    zygote_free(made);
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_string_equal(resolution(h.z, late.text), "{\"heap\":2,\"stored\":2}");
+
+    /* What was well when it was asked for, and is not when its turn comes. */
+    assert_ok(h.z, zygote_fork(h.z, "kid", NULL, &other));
+    end_vat(h.z, "kid");
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_fails(h.z, zygote_forked(h.z, other.text, NULL), ZYGOTE_REFUSED, "vat terminated");
+    assert_fails(h.z, zygote_forked(h.z, "v999", NULL), ZYGOTE_NOT_FOUND, "v999");
+    assert_fails(h.z, zygote_forked(h.z, NULL, NULL), ZYGOTE_NOT_FOUND, "no fork");
+    assert_ok(h.z, zygote_forked(h.z, child.text, NULL));
+
+    o = (struct zygote_fork_options){ .reap_interval = -7 };
+    assert_fails(h.z, zygote_fork(h.z, "twin", &o, &other), ZYGOTE_MISUSE, "reap_interval");
+    o = (struct zygote_fork_options){ .promises = (enum zygote_fork_promises)7 };
+    assert_fails(h.z, zygote_fork(h.z, "twin", &o, &other), ZYGOTE_MISUSE, "promises");
+    o = (struct zygote_fork_options){ .meter = "m77" };
+    assert_fails(h.z, zygote_fork(h.z, "twin", &o, &other), ZYGOTE_NOT_FOUND, "m77");
+    o = (struct zygote_fork_options){ .name = "two words" };
+    assert_fails(h.z, zygote_fork(h.z, "twin", &o, &other), ZYGOTE_MISUSE, "two words");
+    assert_fails(h.z, zygote_fork(h.z, NULL, NULL, &other), ZYGOTE_MISUSE, "no vat");
+    host_free(&h);
+}
+
+static const struct zygote_relative *relative(const struct zygote_relative *all, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(all[i].name, name) == 0 || strcmp(all[i].vat.text, name) == 0) return &all[i];
+    }
+    fail_msg("%s is not in the family", name);
+    return NULL;
+}
+
+TEST(the_family)
+{
+    struct host h;
+    struct zygote_id kid, twin, grandchild;
+    struct zygote_relative *all;
+    struct zygote_fork_options o = { .name = "twin" };
+    size_t count;
+    (void)state;
+    boot(&h);
+    ask(h.z, "alice", "create", "[\"kid\"]");
+    kid = vat_id(h.z, "kid");
+    assert_ok(h.z, zygote_fork(h.z, "kid", &o, &twin));
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_ok(h.z, zygote_zygotify(h.z, "twin"));
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_ok(h.z, zygote_fork(h.z, "twin", NULL, &grandchild));
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    end_vat(h.z, "kid");
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_ok(h.z, zygote_commit(h.z));
+    reopen(&h);
+    assert_ok(h.z, zygote_family(h.z, &all, &count));
+    const struct zygote_relative *k = relative(all, count, kid.text), *t = relative(all, count, "twin"),
+                                 *g = relative(all, count, grandchild.text);
+    assert_true(k->gone && !k->sealed && k->children == 1 && k->parent.text[0] == '\0' && k->cranks == UINT64_MAX);
+    assert_true(!t->gone && t->sealed && t->children == 1 && t->cranks > g->cranks && g->cranks > 0);
+    assert_string_equal(t->parent.text, kid.text);
+    assert_string_equal(g->parent.text, twin.text);
+    assert_true(k < t && t < g && t->position > 0 && t->incarnation == 0 && g->position > 0);
+    assert_string_equal(g->snapshot, t->heap);
+    assert_int_equal(strlen(t->snapshot), 64);
+    assert_false(relative(all, count, "alice")->gone);
+    zygote_free(all);
+
+    /* A zygote ends as any vat does, and with its last descendant its ancestors are forgotten. */
+    end_vat(h.z, "twin");
+    end_vat(h.z, grandchild.text);
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    assert_ok(h.z, zygote_family(h.z, &all, &count));
+    for (size_t i = 0; i < count; i++) assert_true(!all[i].gone && all[i].parent.text[0] == '\0');
+    zygote_free(all);
+    host_free(&h);
+}
+
 HOST_TESTS_MAIN(cmocka_unit_test(names),
                 cmocka_unit_test(terminating_a_vat),
                 cmocka_unit_test(upgrading_a_static_vat),
@@ -346,4 +445,6 @@ HOST_TESTS_MAIN(cmocka_unit_test(names),
                 cmocka_unit_test(a_vat_is_taken_offline),
                 cmocka_unit_test(how_many_vats_and_what_forks_cost),
                 cmocka_unit_test(forks),
+                cmocka_unit_test(what_a_fork_came_to),
+                cmocka_unit_test(the_family),
                 cmocka_unit_test(zygotes_as_files))

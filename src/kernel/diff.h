@@ -38,6 +38,7 @@ struct diff_point {
 int kernel_kinship(struct kernel *k, vat_id a, vat_id b, struct diff_point *out,
                    struct err *e) MUST_CHECK;
 /* `visit` is called once per difference, part by part, in the order of keys; what it gets
- * lives in the store's arena.  Nothing is written. */
+ * lives in the store's arena.  Nothing is written.
+ * call  with two living vats (kernel_kinship) */
 typedef void diff_visit(void *ctx, const struct diff_entry *entry);
 void kernel_diff(struct kernel *k, vat_id a, vat_id b, diff_visit *visit, void *ctx);

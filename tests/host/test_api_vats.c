@@ -393,6 +393,36 @@ static const struct zygote_relative *relative(const struct zygote_relative *all,
     return NULL;
 }
 
+/* Who looks from another process sees the workers of this one. */
+TEST(looked_at_from_outside)
+{
+    struct host h;
+    struct zygote_id child;
+    char line[1024], *fields[11];
+    bool online = false;
+    (void)state;
+    boot(&h);
+    ask(h.z, "alice", "create", "[\"kid\"]");
+    assert_ok(h.z, zygote_fork(h.z, "kid", NULL, &child));
+    assert_ok(h.z, zygote_run(h.z, NULL, NULL));
+    ask(h.z, child.text, "read", NULL);
+    assert_ok(h.z, zygote_commit(h.z));
+    FILE *f = popen(text_of("%s/zygote -C %s tree --plain", build, h.store), "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) != NULL) {
+        size_t n = 0;
+        for (char *at = strtok(line, "\t\n"); at != NULL && n < 11; at = strtok(NULL, "\t\n")) fields[n++] = at;
+        assert_int_equal(n, 11);
+        if (strcmp(fields[0], child.text) != 0) continue;
+        online = strcmp(fields[2], "online") == 0;
+        assert_true(atoi(fields[9]) > 500 && atoi(fields[10]) > 5000); /* KiB: its own, and of the image it maps */
+        assert_true(atoi(fields[9]) < atoi(fields[10]));
+    }
+    assert_int_equal(pclose(f), 0);
+    assert_true(online);
+    host_free(&h);
+}
+
 TEST(the_family)
 {
     struct host h;
@@ -446,5 +476,6 @@ HOST_TESTS_MAIN(cmocka_unit_test(names),
                 cmocka_unit_test(how_many_vats_and_what_forks_cost),
                 cmocka_unit_test(forks),
                 cmocka_unit_test(what_a_fork_came_to),
+                cmocka_unit_test(looked_at_from_outside),
                 cmocka_unit_test(the_family),
                 cmocka_unit_test(zygotes_as_files))

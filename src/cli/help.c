@@ -80,20 +80,44 @@ void help_all(struct cli *c, struct buf *out)
         "`zygote help VERB` says more, zygote(1) most.\n");
 }
 
-void help_command(struct cli *c, const struct command *command, struct buf *out)
+/* One piece of a usage line, which is folded between pieces. */
+static void put_piece(struct buf *out, struct span piece, size_t *column)
 {
+    enum { INDENT = 8 };
+    if (*column + 1 + piece.n > HELP_COLUMNS) {
+        buf_printf(out, "\n%*s", INDENT, "");
+        *column = INDENT;
+    } else {
+        buf_putc(out, ' ');
+        (*column)++;
+    }
+    buf_put(out, piece);
+    *column += piece.n;
+}
+
+static void put_usage(struct cli *c, const struct command *command, struct buf *out)
+{
+    size_t from = out->n;
     buf_printf(out, "usage: zygote %s", command->name);
+    size_t column = out->n - from;
     for (const struct option *o = cli_options; o->name != NULL; o++) {
         if (o->id <= OPT_GLOBAL_END || !command_takes(command, o->id))
             continue;
-        if (o->letter != 0)
-            buf_printf(out, " [-%c", o->letter);
-        else
-            buf_printf(out, " [--%s", o->name);
-        buf_printf(out, "%s%s]%s", o->value != NULL ? " " : "",
-                   o->value != NULL ? o->value : "", o->repeats ? "…" : "");
+        struct span name = o->letter != 0 ? arena_printf(&c->arena, "-%c", o->letter)
+                                          : arena_printf(&c->arena, "--%s", o->name);
+        put_piece(out,
+                  arena_printf(&c->arena, "[%s%s%s]%s", name.p, o->value != NULL ? " " : "",
+                               o->value != NULL ? o->value : "", o->repeats ? "…" : ""),
+                  &column);
     }
-    buf_printf(out, "%s%s\n\n", command->operands[0] == '\0' ? "" : " ", command->operands);
+    if (command->operands[0] != '\0')
+        put_piece(out, span_of(command->operands), &column);
+    buf_puts(out, "\n\n");
+}
+
+void help_command(struct cli *c, const struct command *command, struct buf *out)
+{
+    put_usage(c, command, out);
     buf_putc(out, (char)(command->summary[0] - 'a' + 'A'));
     buf_printf(out, "%s.\n", command->summary + 1);
     if (command->text != NULL) {

@@ -37,30 +37,22 @@ bool worker_port_memory(const struct vat_port *port, const struct vat_machine *m
 
 /* -- somebody else's ----------------------------------------------------------- */
 
-/* The first bytes of a file of /proc; the NULs in them, and the one behind, are the caller's. */
-static size_t read_start(pid_t pid, const char *name, char *out, size_t room)
-{
-    char path[64];
-    (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-    FILE *f = fopen(path, "re");
-    size_t n = f == NULL ? 0 : fread(out, 1, room - 1, f);
-    if (f != NULL) (void)fclose(f);
-    out[n] = '\0';
-    return n;
-}
-
-/* A worker's name begins with its vat's ID (spawn_name): "v7:bank".  Where its title could not
- * be set it is an argument. */
+/* The vat's ID is the first of a worker's name (spawn_name), "v7:bank", which one from the fork
+ * server has as its title, "zygote-worker: v7:bank", and another as its first argument. */
 static bool is_worker(pid_t pid, vat_id *vat)
 {
-    char line[4096], name[64];
-    size_t n = read_start(pid, "cmdline", line, sizeof line);
-    if (memmem(line, n, "zygote-worker", 13) == NULL ||
-        read_start(pid, "comm", name, sizeof name) == 0) {
-        return false;
-    }
-    name[strcspn(name, ":\n")] = '\0';
-    return vat_id_parse(span_of(name), vat);
+    static const char program[] = "zygote-worker";
+    char path[64], line[4096];
+    (void)snprintf(path, sizeof path, "/proc/%d/cmdline", (int)pid);
+    FILE *f = fopen(path, "re");
+    size_t n = f == NULL ? 0 : fread(line, 1, sizeof line - 1, f);
+    if (f != NULL) (void)fclose(f);
+    line[n] = '\0';
+    const char *name = memmem(line, n, program, sizeof program - 1);
+    if (name == NULL) return false;
+    name += sizeof program - 1;
+    name += strncmp(name, ": ", 2) == 0 ? 2 : 1; /* a title, or a NUL and an argument */
+    return name < line + n && vat_id_parse((struct span){ name, strcspn(name, ":") }, vat);
 }
 
 static void visit_children(const char *path, worker_visit *visit, void *ctx)

@@ -44,8 +44,8 @@ north: has a root
 south: has a root
 deposit: fulfilled {"@bigint":"101"}
 deposit: fulfilled {"@bigint":"102"}
-north is a child of v6
-south is a child of v6
+north is a child of v5
+south is a child of v5
 deposit: fulfilled {"@bigint":"14"}
 EOF
 # An installation that was moved is found by the environment.

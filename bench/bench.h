@@ -2,7 +2,8 @@
  *
  *   main.c      options, what a section prints
  *   workers.c   machines: from an image, from nothing; and the stock worker beside them
- *   vats.c      createVat, fork, memory, paging in
+ *   vats.c      createVat, fork to first answer, memory, paging in
+ *   forks.c     the fork crank, of many forks and of many keys; ten thousand children
  *   cranks.c    ping-pong
  *
  * A section prints one JSON object per quantity on stdout:
@@ -37,6 +38,7 @@ int bench_fork(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_forks(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_fork_keys(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_fork_resolve(const struct bench *b, struct err *e) MUST_CHECK;
+int bench_fork_storm(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_zcf(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_memory(const struct bench *b, struct err *e) MUST_CHECK;
 int bench_page_in(const struct bench *b, struct err *e) MUST_CHECK;

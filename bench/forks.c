@@ -1,15 +1,16 @@
-/* forks.c -- the fork crank: as the ten-thousandth, with a commit, of a vat with many keys. */
+/* forks.c -- the fork crank: as the ten-thousandth, with a commit, of a vat with many keys; a
+ * fork until its caller has it; and ten thousand children that each answer a message. */
 #include "bench.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 #include "store/kv.h"
 
 enum {
     KEYS = 100, /* vatstore keys of a zygote, beside its liveslots' own */
     MANY_KEYS = 100000,
-    FORKS_PER_BLOCK = 100 /* where commits are not what is measured */
+    FORKS_PER_BLOCK = 100, /* where commits are not what is measured */
+    STORM_ROOM = 200
 };
 
 /* Vatstore keys beyond those that the vat has made: written here, since to have the vat make
@@ -52,12 +53,11 @@ static int make_filled(struct kit *k, unsigned more_keys, vat_id *zygote, struct
 }
 
 /* Fork from the host: one crank accepts the event, the next is the fork. */
-static int fork_once(struct kit *k, vat_id zygote, struct figures *us, struct err *e)
+static int fork_child(struct kit *k, vat_id zygote, vat_id *child, struct figures *us, struct err *e)
 {
     struct fork_request r = { .vat = zygote, .options.reap_interval = REAP_DEFAULT };
-    vat_id child;
     uint64_t cranks;
-    if (kernel_fork(k->kernel, &r, &child, e) != 0 || kernel_run(k->kernel, 1, &cranks, e) != 0) return -1;
+    if (kernel_fork(k->kernel, &r, child, e) != 0 || kernel_run(k->kernel, 1, &cranks, e) != 0) return -1;
     uint64_t began = kit_now_us();
     k->fork_seen = false;
     if (kernel_run(k->kernel, 1, &cranks, e) != 0) return -1;
@@ -65,36 +65,23 @@ static int fork_once(struct kit *k, vat_id zygote, struct figures *us, struct er
     return k->fork_seen ? 0 : err_set(e, EXIT_FAILED, "no fork was made");
 }
 
-static int run_dry(struct kit *k, struct err *e)
+static int fork_once(struct kit *k, vat_id zygote, struct figures *us, struct err *e)
 {
-    uint64_t cranks;
-    return kernel_run(k->kernel, 0, &cranks, e);
+    vat_id child;
+    return fork_child(k, zygote, &child, us, e);
 }
 
 /* -- many ------------------------------------------------------------------------------- */
 
-/* Resident bytes of this process. */
-static double resident(void)
-{
-    unsigned long long total = 0, pages = 0;
-    FILE *f = fopen("/proc/self/statm", "r");
-    if (f != NULL && fscanf(f, "%llu %llu", &total, &pages) != 2) pages = 0;
-    if (f != NULL) fclose(f);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
-
-static int many(struct kit *k, unsigned n, struct figures *us, struct figures *bytes, struct err *e)
+static int many(struct kit *k, unsigned n, struct figures *us, struct err *e)
 {
     vat_id zygote;
-    double before = 0;
     if (make_filled(k, 0, &zygote, e) != 0) return -1;
     for (unsigned i = 0; i < n; i++) {
-        if (i == n / 2) before = resident();
         if (fork_once(k, zygote, us, e) != 0) return -1;
         if ((i + 1) % FORKS_PER_BLOCK == 0 && kit_commit(k, e) != 0) return -1;
     }
-    figures_add(bytes, (resident() - before) / (n - n / 2));
-    return run_dry(k, e);
+    return 0;
 }
 
 /* -- with a commit ---------------------------------------------------------------------- */
@@ -119,16 +106,15 @@ static int committed(struct kit *k, unsigned n, struct figures *us, struct figur
 int bench_forks(const struct bench *b, struct err *e)
 {
     struct kit k;
-    struct figures us = { 0 }, commit_us = { 0 }, kernel_bytes = { 0 }, store_bytes = { 0 };
+    struct figures us = { 0 }, commit_us = { 0 }, store_bytes = { 0 };
     if (bench_boot(b, &k, "bench.json", "forks", 0, e) != 0) return -1;
-    int failed = many(&k, b->n, &us, &kernel_bytes, e);
+    int failed = many(&k, b->n, &us, e);
     kit_close(&k);
     if (failed || bench_boot(b, &k, "bench.json", "forks-committed", 0, e) != 0) return -1;
     failed = committed(&k, b->creates, &commit_us, &store_bytes, e);
     kit_close(&k);
     if (failed) return -1;
     bench_emit("fork_crank_us", "ours", &us);
-    bench_emit("fork_kernel_bytes", "ours", &kernel_bytes);
     bench_emit("fork_crank_commit_us", "ours", &commit_us);
     bench_emit("fork_store_bytes", "ours", &store_bytes);
     return 0;
@@ -177,5 +163,39 @@ int bench_fork_resolve(const struct bench *b, struct err *e)
     kit_close(&k);
     if (failed) return -1;
     bench_emit("fork_resolve_ms", "ours", &ms);
+    return 0;
+}
+
+/* -- a storm ------------------------------------------------------------------------------ */
+
+static int storm(struct kit *k, unsigned n, struct figures *seconds, struct err *e)
+{
+    struct figures us = { 0 };
+    struct kit_answer answer;
+    vat_id zygote, child;
+    kref root;
+    if (make_filled(k, 0, &zygote, e) != 0) return -1;
+    int failed = 0;
+    uint64_t began = kit_now_us();
+    for (unsigned i = 0; !failed && i < n; i++) {
+        failed = fork_child(k, zygote, &child, &us, e) != 0 ||
+                 kernel_find_root(k->kernel, child, &root, e) != 0 ||
+                 kit_send(k, root, "ping", 0, NULL, &answer, e) != 0;
+        if (!failed && (i + 1) % FORKS_PER_BLOCK == 0) failed = kit_commit(k, e);
+    }
+    figures_add(seconds, (double)(kit_now_us() - began) / 1e6);
+    figures_fini(&us);
+    return failed ? -1 : 0;
+}
+
+int bench_fork_storm(const struct bench *b, struct err *e)
+{
+    struct kit k;
+    struct figures seconds = { 0 };
+    if (bench_boot(b, &k, "bench.json", "fork-storm", STORM_ROOM, e) != 0) return -1;
+    int failed = storm(&k, b->n, &seconds, e);
+    kit_close(&k);
+    if (failed) return -1;
+    bench_emit("fork_storm_s", "ours", &seconds);
     return 0;
 }

@@ -24,6 +24,7 @@ static const struct section SECTIONS[] = {
     { "forks", bench_forks, 10000, 0, 1000 },
     { "fork-keys", bench_fork_keys, 10, 0, 0 },
     { "fork-resolve", bench_fork_resolve, 1000, 0, 0 },
+    { "fork-storm", bench_fork_storm, 10000, 0, 0 },
     { "zcf", bench_zcf, 50, 0, 5 },
     { "memory", bench_memory, 50, 0, 0 },
     { "page-in", bench_page_in, 100, 0, 0 },

@@ -52,11 +52,7 @@ out.push(
     ...measured.map(row => {
         const [peer] = row.peers || [];
         const beside = peer ? ` Peer: ${peer.name}${peer.skipped ? `, not measured: ${peer.skipped}` : ''}.` : '';
-        const { stores } = row.ours;
-        const spread = stores
-            ? ` By single stores (${stores.n}) it was between ${figure(stores.lowest)} and ${figure(stores.highest)}.`
-            : '';
-        return `- \`${row.id}\`: ${about.get(row.id).what}.${beside}${spread}`;
+        return `- \`${row.id}\`: ${about.get(row.id).what}.${beside}`;
     }),
     '',
     '## Method',

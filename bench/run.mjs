@@ -5,7 +5,7 @@
 //
 //   --quick     ours only, fewer samples, under a minute
 //   --tiny      as few samples as there can be: what the test of this script runs
-//   --only      of worker, hello, fork, memory, page, cranks, zcf
+//   --only      of worker, hello, fork, forks, storm, memory, page, cranks, zcf
 //
 // Exit code 0 only if all of ours was measured.  A peer that cannot be built or run is
 // said so in its rows.
@@ -49,18 +49,21 @@ const COUNTS = {
         rounds: 2,
         workerStart: 100, stockStart: 20, workerCold: 10, stockCold: 10,
         hello: 10, helloPeer: 5,
-        creates: 10, forks: 100, forkStores: 4, createPeer: 12,
+        creates: 10, forks: 100, createPeer: 12,
+        manyForks: 10_000, committedForks: 1000, keysForks: 20, resolvedForks: 1000, storm: 10_000,
         children: 50, page: 50, pagePeer: 12, cranks: 5, cranksPeer: 3,
         zcfCreates: 3, zcfForks: 50, zcfPeer: 3,
     },
     quick: {
         rounds: 1,
         workerStart: 100, workerCold: 4, hello: 3, creates: 5, forks: 100,
+        manyForks: 2000, committedForks: 200, keysForks: 5, resolvedForks: 200,
         children: 50, page: 20, cranks: 2, zcfCreates: 2, zcfForks: 20,
     },
     tiny: {
         rounds: 1,
-        workerStart: 4, workerCold: 1, hello: 1, creates: 2, forks: 24,
+        workerStart: 4, workerCold: 1, hello: 1, creates: 2, forks: 4,
+        manyForks: 40, committedForks: 4, resolvedForks: 4, storm: 4,
         children: 3, page: 4, cranks: 1, zcfCreates: 1, zcfForks: 2,
     },
 };
@@ -185,12 +188,17 @@ const sections = {
     hello,
     fork() {
         ours('fork', { n: count.forks, creates: count.creates });
-        // More stores, forks only: eleven samples at each end of one are too few for fork_flat.
-        for (let i = 1; i < (count.forkStores || 1); i += 1) {
-            ours('fork', { n: count.forks, creates: 0 });
-        }
         peer('create', count.createPeer);
     },
+    forks(round) {
+        if (round === 0) {
+            ours('forks', { n: count.manyForks, creates: count.committedForks });
+            count.keysForks && ours('fork-keys', { n: count.keysForks });
+            ours('fork-resolve', { n: count.resolvedForks });
+        }
+    },
+    // the full number or none: the row says how many
+    storm: round => round === 0 && count.storm && ours('fork-storm', { n: count.storm }),
     memory: round => round === 0 && ours('memory', { n: count.children }),
     page() {
         ours('page-in', { n: count.page });
@@ -215,25 +223,18 @@ const summary = samples => ({
     n: samples.length,
 });
 
-// Of each store its own first and last forks; n is how many samples stand at either end.
-const flat = () => {
-    const samples = quantities['ours fork_answer_ms'] || [];
-    const early = [];
-    const late = [];
-    const each = []; // a ratio per store: how far one store's figure can be trusted
-    for (let at = 0; at + count.forks <= samples.length; at += count.forks) {
-        const ends = [
-            samples.slice(at + 1, at + 12),
-            samples.slice(at + count.forks - 11, at + count.forks),
-        ];
-        early.push(...ends[0]);
-        late.push(...ends[1]);
-        each.push(percentile(ends[1], 50) / percentile(ends[0], 50));
-    }
-    return early.length < 11
-        ? undefined
-        : { p50: round(percentile(late, 50) / percentile(early, 50)), n: early.length,
-              stores: { n: each.length, lowest: round(Math.min(...each)), highest: round(Math.max(...each)) } };
+// The last hundred samples, and of the first those that come ten later; of a short run
+// as many as there are for both.
+const ends = samples => {
+    const n = Math.min(100, Math.floor((samples.length - 10) / 2));
+    return n > 0 && { n, early: samples.slice(10, 10 + n), late: samples.slice(-n) };
+};
+const derived = {
+    flat(samples) {
+        const { n, early, late } = ends(samples);
+        return n && { p50: round(percentile(late, 50) / percentile(early, 50)), n };
+    },
+    late: samples => summary(samples.slice(-100)),
 };
 
 const versionOf = name =>
@@ -259,7 +260,7 @@ const rowOf = row => {
     }
     const { id, unit, better, target } = row;
     const samples = quantities[`ours ${row.from || id}`];
-    const measured = row.derived === 'flat' ? flat() : samples && summary(samples);
+    const measured = samples && (derived[row.derived] || summary)(samples);
     if (!measured) {
         return { id, unit, better, skipped: whyNot(row, 'ours') };
     }

@@ -46,47 +46,26 @@ static int time_call(struct kit *k, const char *method, const char *arg, struct 
 /* -- create and fork -------------------------------------------------------------------- */
 
 struct fork_figures {
-    struct figures create, first, answer, crank, crank_commit, create_bytes, fork_bytes;
+    struct figures create, first, answer;
 };
 
-static int grow(struct kit *k, unsigned n, struct figures *ms, struct figures *crank_us,
-                struct figures *bytes, const char *method, struct err *e)
+static int time_calls(struct kit *k, unsigned n, const char *method, struct figures *ms, struct err *e)
 {
-    uint64_t before;
-    double each;
-    if (kit_store_bytes(k, &before, e) != 0) return -1;
     for (unsigned i = 0; i < n; i++) {
         if (time_call(k, method, NULL, ms, e) != 0) return -1;
-        if (crank_us != NULL) figures_add(crank_us, (double)k->fork_us);
     }
-    if (n == 0) return 0;
-    if (kit_store_bytes_each(k, before, n, &each, e) != 0) return -1;
-    figures_add(bytes, each);
-    return 0;
-}
-
-/* The fork crank with its commit: nothing but forks, so the clock is the crank's own. */
-static int commit_forks(struct kit *k, unsigned n, struct figures *us, struct err *e)
-{
-    k->commit_after_fork = true;
-    for (unsigned i = 0; i < n; i++) {
-        if (time_call(k, "fork", NULL, NULL, e) != 0) return -1;
-        figures_add(us, (double)(k->fork_us + k->fork_commit_us));
-    }
-    k->commit_after_fork = false;
     return 0;
 }
 
 static int fork_section(const struct bench *b, struct kit *k, struct fork_figures *f, struct err *e)
 {
     if (time_call(k, "createAndAnswer", "warm-up", NULL, e) != 0 ||
-        grow(k, b->creates, &f->create, NULL, &f->create_bytes, "createAndAnswer", e) != 0 ||
+        time_calls(k, b->creates, "createAndAnswer", &f->create, e) != 0 ||
         make_zygote(k, e) != 0 ||
-        time_call(k, "forkAndAnswer", NULL, &f->first, e) != 0 || /* makes the image */
-        grow(k, b->n, &f->answer, &f->crank, &f->fork_bytes, "forkAndAnswer", e) != 0) {
+        time_call(k, "forkAndAnswer", NULL, &f->first, e) != 0) { /* makes the image */
         return -1;
     }
-    return commit_forks(k, b->n, &f->crank_commit, e);
+    return time_calls(k, b->n, "forkAndAnswer", &f->answer, e);
 }
 
 int bench_fork(const struct bench *b, struct err *e)
@@ -98,12 +77,8 @@ int bench_fork(const struct bench *b, struct err *e)
     kit_close(&k);
     if (failed) return -1;
     bench_emit("create_answer_ms", "ours", &f.create);
-    bench_emit("create_store_bytes", "ours", &f.create_bytes);
     bench_emit("fork_first_ms", "ours", &f.first);
     bench_emit("fork_answer_ms", "ours", &f.answer);
-    bench_emit("fork_crank_us", "ours", &f.crank);
-    bench_emit("fork_crank_commit_us", "ours", &f.crank_commit);
-    bench_emit("fork_store_bytes", "ours", &f.fork_bytes);
     return 0;
 }
 

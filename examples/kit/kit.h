@@ -18,12 +18,10 @@ struct kit {
     struct kernel *kernel;
     char *dir;
     struct arena arena;       /* configuration, answers; ends with the kit */
-    bool commit_after_fork;   /* commit right behind every fork crank, inside its clock */
 
     uint64_t cranks;          /* since kit_boot */
     uint64_t forks;           /* fork cranks since kit_boot */
     uint64_t fork_us;         /* the last fork crank alone */
-    uint64_t fork_commit_us;  /* the commit behind it, if asked for */
     uint64_t step;            /* cranks of the call under way */
     bool fork_seen;           /* in the crank under way */
 };

@@ -48,7 +48,7 @@ const wrong = bench.rows.filter(row => {
 });
 check('each row has figures, or says why not', wrong.length === 0, JSON.stringify(wrong));
 check('what this release promises is measured',
-    ['worker_start_ms', 'fork_answer_ms', 'create_answer_ms', 'child_pss_1_kb', 'fork_flat'].every(id => bench.rows.find(r => r.id === id).ours));
+    ['worker_start_ms', 'fork_answer_ms', 'create_answer_ms', 'child_pss_1_kb', 'fork_flat', 'fork_resolve_late_ms', 'fork_crank_commit_us', 'fork_store_bytes', 'fork_storm_s'].every(id => bench.rows.find(r => r.id === id).ours));
 const pss = bench.rows.find(r => r.id === 'child_pss_1_kb').ours;
 check('as many children weighed as asked for', pss.n === 3);
 check('nothing else is left', fs.readdirSync(scratch).join() === 'bench.json', fs.readdirSync(scratch).join());

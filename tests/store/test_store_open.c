@@ -226,6 +226,71 @@ TEST(halves_of_surrogate_pairs)
     store_close(s);
 }
 
+static void copy_by_hand(struct store *s, struct span from, struct span to)
+{
+    struct span key = from, value;
+    while (kv_next_key(s, key, &key) && span_starts(key, from)) {
+        struct buf name = { 0 };
+        buf_put(&name, to);
+        buf_put(&name, span_from(key, from.n));
+        assert_true(kv_get(s, key, &value));
+        kv_set(s, buf_span(&name), value);
+        buf_fini(&name);
+    }
+}
+
+/* What it writes, and what of it is hashed, is the same: some keys in SQLite only, some in
+ * memory only, some in both and not the same. */
+TEST(a_copy_is_as_if_each_key_were_read_and_set)
+{
+    char crank[2][SHA256_HEX + 1], activity[SHA256_HEX + 1];
+    struct span value;
+    struct store *s = opened(dir, STORE_CREATE);
+    set(s, "v1.vs", "before");
+    set(s, "v1.vs.", "");
+    set(s, "v1.vs.gone", "1");
+    set(s, "v1.vs.k" HALF, "a" HALF "b");
+    set(s, "v1.vs.old", "1");
+    set(s, "v1.vs.same", "1");
+    set(s, "v1.vt", "behind");
+    committed(s);
+    store_close(s);
+    s = opened(dir, STORE_OPEN);
+    for (int by_hand = 0; by_hand < 2; by_hand++) {
+        store_start_crank(s);
+        kv_delete(s, SPAN("v1.vs.gone"));
+        set(s, "v1.vs.new", HALF);
+        set(s, "v1.vs.old", "2");
+        store_emit_hashes(s, crank[by_hand], activity);
+        if (by_hand) {
+            copy_by_hand(s, SPAN("v1.vs."), SPAN("v20.vs."));
+        } else {
+            struct kv_copied all = kv_copy(s, SPAN("v1.vs."), SPAN("v20.vs."));
+            assert_int_equal(all.keys, 4);
+            assert_int_equal(all.bytes, (1 + 3 + 1 + 9 + 1) + (3 + 9) + (3 + 1) + (4 + 1));
+        }
+        store_emit_hashes(s, crank[by_hand], activity);
+        assert_false(kv_get(s, SPAN("v20.vs."), NULL));
+        assert_false(kv_get(s, SPAN("v20.vs.gone"), NULL));
+        assert_true(kv_get(s, SPAN("v20.vs.k" HALF), &value));
+        assert_span_is(value, "a" THREE "b");
+        assert_true(kv_get(s, SPAN("v20.vs.old"), &value));
+        assert_span_is(value, "2");
+        assert_true(kv_get(s, SPAN("v20.vs.new"), &value));
+        assert_span_is(value, THREE);
+        assert_true(kv_get(s, SPAN("v20.vs.same"), &value));
+        assert_span_is(value, "1");
+        struct span key = SPAN("v20.vs.");
+        while (kv_next_key(s, key, &key) && span_starts(key, SPAN("v20."))) kv_delete(s, key);
+        set(s, "v1.vs.gone", "1");
+        set(s, "v1.vs.old", "1");
+        kv_delete(s, SPAN("v1.vs.new"));
+        store_end_crank(s);
+    }
+    assert_string_equal(crank[0], crank[1]);
+    store_close(s);
+}
+
 /* -- opening -------------------------------------------------------------------- */
 
 TEST(what_was_committed_comes_back)
@@ -423,6 +488,7 @@ int main(void)
         cmocka_unit_test(the_hash_of_one_write),
         cmocka_unit_test(a_long_value_is_hashed_whole),
         ON_DISK(halves_of_surrogate_pairs),
+        ON_DISK(a_copy_is_as_if_each_key_were_read_and_set),
         ON_DISK(what_was_committed_comes_back),
         ON_DISK(a_missing_store),
         ON_DISK(an_interrupted_creation_can_be_repeated),

@@ -273,6 +273,7 @@ static void family(struct store *s)
     assert_true(snapshot_info(s, V("v3"), &info));
     assert_int_equal(info.position, 0);
     assert_int_equal(snapshot_users(s, info.hash), 4);
+    assert_true(snapshot_is_shared(s, info.hash));
 
     snapshot_stop(s, V("v7"));
     snapshot_stop(s, V("v1"));
@@ -283,6 +284,7 @@ static void family(struct store *s)
     save(s, V("v2"), 4, SPAN("gone its own way"));
     loads(s, V("v3"), SPAN("the parent's heap"));
     assert_int_equal(snapshot_users(s, info.hash), 1);
+    assert_false(snapshot_is_shared(s, info.hash));
     snapshot_delete(s, V("v3"), UINT64_MAX, &gone, &done);
     assert_false(is_there(s, SPAN("the parent's heap")));
     loads(s, V("v2"), SPAN("gone its own way"));

@@ -342,6 +342,34 @@ TEST(what_the_host_is_told_adds_up_to_the_export_data)
     arena_fini(&sh.arena);
 }
 
+TEST(the_host_is_told_of_copies_and_changes)
+{
+    struct shadow sh = { 0 };
+    arena_init(&sh.arena);
+    struct store_options o = { .on_export = on_export, .export_ctx = &sh };
+    struct err e;
+    struct store *s;
+    make("copied", &o, true);
+    good(store_open_with(at("copied"), STORE_OPEN, &o, &s, &e), &e);
+    store_start_crank(s);
+    store_savepoint(s, SAVEPOINT_START);
+    kv_set(s, SPAN("v8.vs.a"), SPAN("1"));
+    kv_set(s, SPAN("v8.vs.b"), SPAN("2"));
+    kv_copy(s, SPAN("v8.vs."), SPAN("v9.vs."));
+    store_rollback(s, SAVEPOINT_START);
+    kv_set(s, SPAN("v8.vs.a"), SPAN("3"));
+    kv_copy(s, SPAN("v8.vs."), SPAN("v9.vs."));
+    kv_set_as(s, SPAN("v9.list"), SPAN("[1,2,3]"), SPAN("add 3"));
+    store_end_crank(s);
+    good(store_commit(s, &e), &e);
+    store_close(s);
+    s = look("copied");
+    good(store_export_data(s, check_shadow, &sh, &e), &e);
+    assert_int_equal(sh.n, 0);
+    store_close(s);
+    arena_fini(&sh.arena);
+}
+
 /* -- bad input ------------------------------------------------------------------------------- */
 
 #define H64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -508,6 +536,7 @@ int main(void)
         CASE(forks_come_back_as_vats_with_a_snapshot_each),
         CASE(what_was_pruned_is_missed),
         CASE(what_the_host_is_told_adds_up_to_the_export_data),
+        CASE(the_host_is_told_of_copies_and_changes),
         CASE(a_bad_record_is_refused_and_nothing_is_left_behind),
         CASE(an_import_that_is_abandoned_leaves_a_directory_that_was_there),
         CASE(a_record_that_comes_again_counts_as_it_came_last),

@@ -308,6 +308,32 @@ TEST(the_host_cannot_fork_by_what_was_dropped)
     world_close(w);
 }
 
+/* Nobody but the host knows a child that it made: it holds the root, till the child ends. */
+TEST(the_root_of_a_hosts_child_is_the_hosts)
+{
+    struct family f;
+    open_family(&f);
+    struct world *w = &f.w;
+    struct err e;
+    struct fork_request r = { .vat = f.p, .options.reap_interval = REAP_DEFAULT };
+    vat_id kids[3];
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(kernel_fork(w->kernel, &r, &kids[i], &e), 0);
+        world_run(w); /* audits */
+    }
+    for (size_t i = 0; i < 3; i++) {
+        kref root = root_of(w, kids[i]);
+        assert_string_equal(key_text(w, "host.zygote.external.%s", kref_text(root).s), "1");
+        assert_string_equal(key_text(w, "%s.refCount", kref_text(root).s), "1,1");
+        poke(w, kids[i], "set k v");
+        terminate(w, kids[i]);
+        assert_null(key_text(w, "host.zygote.external.%s", kref_text(root).s));
+        assert_null(key_text(w, "%s.refCount", kref_text(root).s));
+    }
+    assert_int_equal(world_litter(w), 0);
+    world_close(w);
+}
+
 TEST(vats_that_cannot_be_forked)
 {
     struct family f;
@@ -752,6 +778,7 @@ int main(void)
         cmocka_unit_test(a_vat_with_promises_is_not_quiescent_and_says_how_many),
         cmocka_unit_test(oldrefs_must_be_exports_of_the_parent),
         cmocka_unit_test(the_host_cannot_fork_by_what_was_dropped),
+        cmocka_unit_test(the_root_of_a_hosts_child_is_the_hosts),
         cmocka_unit_test(vats_that_cannot_be_forked),
         cmocka_unit_test(a_parent_that_cannot_come_to_rest_lives_on_without_the_child),
         cmocka_unit_test(forking_a_pristine_parent_writes_nothing_to_it_and_starts_nothing),

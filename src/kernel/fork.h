@@ -38,7 +38,7 @@
  *   F2  no authority: what a child can reach, its parent could, or the forker passed it.
  *       (Whoever shares promises lets the child have what the parent was going to be told.)
  *   F3  forking a vat whose snapshot is current writes nothing to the parent.
- *   F4  a promise that the parent decides is not in the child's c-list, nor the other way.
+ *   F4  no promise that the parent decides at the fork comes into the child's c-list.
  */
 #pragma once
 

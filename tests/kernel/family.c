@@ -52,6 +52,17 @@ vat_id shared(struct family *f)
     return c;
 }
 
+vat_id fork_before(struct family *f, const char *what_a_does)
+{
+    struct world *w = &f->w;
+    vat_id c = device_fork(w, f->p, 0, NULL, "'promises':'share'");
+    assert_int_equal(world_step(w), 1); /* the call */
+    assert_int_equal(world_step(w), 1); /* accepted */
+    queue_poke(w, f->a, what_a_does);
+    assert_int_equal(world_step(w), 1); /* before any event */
+    return c;
+}
+
 bool starts_with(struct world *w, vat_id vat, int at, const char *text)
 {
     const char *d = delivery_at(w, vat, at);

@@ -23,6 +23,10 @@ kref exported(struct family *f, const char *name);
 vat_id forked(struct family *f, size_t count, const kref *refs);
 vat_id shared(struct family *f);
 
+/* Queue a fork behind which comes what a does: a's delivery is run, the fork's crank is next
+ * but for accepting what a sent. */
+vat_id fork_before(struct family *f, const char *what_a_does);
+
 /* Does a vat's delivery `at` (delivery_at) begin so? */
 bool starts_with(struct world *w, vat_id vat, int at, const char *text);
 

@@ -32,9 +32,12 @@ export const prepareLimits = baggage => {
         provide(baggage, key, () => makeScalarBigMapStore(key, { durable: true }));
     const forkLimits = durable('forkLimits');
     const forkBudgets = durable('forkBudgets');
-    const limits = new Map(forkLimits.entries()); // the same, for reading
+    // Where no vat was ever limited, looking costs nothing; nothing here grows with them.
+    let some = forkLimits.getSize() > 0;
 
-    const limitOf = vatID => limits.get(vatID) || { forkable: true, budgetID: undefined };
+    const isLimited = vatID => some && forkLimits.has(vatID);
+    const limitOf = vatID =>
+        isLimited(vatID) ? forkLimits.get(vatID) : { forkable: true, budgetID: undefined };
 
     const change = (budgetID, left, vats) => {
         const old = forkBudgets.get(budgetID);
@@ -52,9 +55,8 @@ export const prepareLimits = baggage => {
         if (forkable && budgetID === undefined) {
             return;
         }
-        const limit = harden({ forkable, budgetID });
-        forkLimits.init(vatID, limit);
-        limits.set(vatID, limit);
+        forkLimits.init(vatID, harden({ forkable, budgetID }));
+        some = true;
         if (budgetID !== undefined) {
             change(budgetID, 0, 1);
         }
@@ -101,16 +103,15 @@ export const prepareLimits = baggage => {
         },
 
         forget(vatID) {
-            const limit = limits.get(vatID);
-            if (!limit) {
+            if (!isLimited(vatID)) {
                 return;
             }
-            limits.delete(vatID);
+            const { budgetID } = limitOf(vatID);
             forkLimits.delete(vatID);
-            if (limit.budgetID !== undefined) {
-                change(limit.budgetID, 0, -1);
-                if (forkBudgets.get(limit.budgetID).vats === 0) {
-                    forkBudgets.delete(limit.budgetID);
+            if (budgetID !== undefined) {
+                change(budgetID, 0, -1);
+                if (forkBudgets.get(budgetID).vats === 0) {
+                    forkBudgets.delete(budgetID);
                 }
             }
         },

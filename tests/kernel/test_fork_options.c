@@ -246,6 +246,39 @@ TEST(a_child_is_critical_only_if_it_was_asked_for)
     }
 }
 
+/* -- names ------------------------------------------------------------------------------------- */
+
+TEST(what_a_child_may_be_called)
+{
+    static const char *const bad[] = { "", "a+b", "a/b", "caf\xc3\xa9", "a:b", "$" };
+    struct family f;
+    open_with(&f, (struct world_setup){ 0 }, NULL, "'name':'parent'");
+    struct world *w = &f.w;
+    struct err e;
+    vat_id c;
+    char longest[200];
+    memset(longest, 'n', 199);
+    longest[199] = '\0';
+    struct fork_request r = { .vat = f.p, .options = { .name = span_of(longest), .reap_interval = REAP_DEFAULT } };
+    assert_int_equal(kernel_fork(w->kernel, &r, &c, &e), 0);
+    world_run(w);
+    assert_true(option_has(w, c, longest));
+    unsigned refusals = called(w, w->boot, "device.invoke failed");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        r.options.name = span_of(bad[i]);
+        assert_int_equal(kernel_fork(w->kernel, &r, &c, &e), -1);
+        assert_int_equal(e.exit, EXIT_USAGE);
+        poke(w, w->boot, "call d-70 forkVat #['v%u',[],{'name':'%s'}]", f.p.n, bad[i]);
+        assert_int_equal(called(w, w->boot, "device.invoke failed"), refusals + i + 1);
+    }
+    r.options.name = SPAN("a b");
+    assert_int_equal(kernel_fork(w->kernel, &r, &c, &e), -1);
+    poke(w, w->boot, "call d-70 forkVat #['v%u',[],{'name':'n%s'}]", f.p.n, longest);
+    assert_int_equal(called(w, w->boot, "device.invoke failed"), refusals + 7);
+    assert_true(alive(w, forked(&f, "'name':'Az09._-'")));
+    world_close(w);
+}
+
 /* -- how many vats ----------------------------------------------------------------------------- */
 
 TEST(too_many_vats)
@@ -592,6 +625,7 @@ int main(void)
         cmocka_unit_test(a_child_of_a_metered_parent_is_metered),
         cmocka_unit_test(each_machine_of_a_metered_vat_is_limited_and_no_other),
         cmocka_unit_test(a_child_is_critical_only_if_it_was_asked_for),
+        cmocka_unit_test(what_a_child_may_be_called),
         cmocka_unit_test(too_many_vats),
         cmocka_unit_test(vats_that_die_at_once_do_not_get_around_the_limit),
         cmocka_unit_test(a_store_without_forks_has_no_limit),

@@ -225,7 +225,10 @@ static bool fork_options_of(const struct pass *v, struct fork_options *out)
     if (v->style != PASS_RECORD) return v->style == PASS_UNDEFINED;
     const struct pass *name = pass_get(v, "name"), *critical = pass_get(v, "critical"),
                       *reap = pass_get(v, "reapInterval"), *meter = pass_get(v, "meterID");
-    if (name != NULL && name->style == PASS_STRING) out->name = name->text;
+    if (name != NULL && name->style == PASS_STRING) {
+        if (!vat_name_valid(name->text)) return false;
+        out->name = name->text;
+    }
     out->critical = critical != NULL && critical->style == PASS_BOOL && critical->boolean;
     if (meter != NULL && meter->style == PASS_STRING) out->meter = meter->text;
     return reap_interval_of(reap, &out->reap_interval) && share_of(pass_get(v, "promises"), &out->share) &&

@@ -13,9 +13,14 @@ import { exchangeLab } from './exchange.mjs';
 const lab = await exchangeLab(process.argv.includes('upstream'));
 const { at, made, ok, refused, send, store, works, zygote } = lab;
 
+const long = process.argv.includes('long') || lab.upstream;
+// Fewer vats in the quick test: each takes its time.
+const without = ['cat', 'eve', 'new', 'newer', 'ann3', 'ann4', 'bob2'];
+const chosen = calls => calls.filter(call => long || !call.some(arg => without.includes(arg)));
+
 // -- before: everything an old admin node may hold ------------------------------------------
 
-await made('all', [
+await made('all', chosen([
     ['create', 'ann', 5],
     ['create', 'bob', 1, 'meter'],
     ['create', 'cat', 1, 'unlimited'],
@@ -25,9 +30,11 @@ await made('all', [
     ['increment', 'bob', 2],
     ['watch', 'cat'],
     ['terminate', 'dan', 'enough'],
-]);
+]));
 assert.match((await made('createBad')).reason, /no root today/);
-await lab.leave('upgradeLater', 'eve'); // upstream: it stays in the queue
+if (long) {
+    await lab.leave('upgradeLater', 'eve'); // upstream: it stays in the queue
+}
 await lab.close();
 works('audit');
 
@@ -50,7 +57,8 @@ ok('again: nothing changes');
 // -- after: what was there before goes on ---------------------------------------------------------
 
 // [answer, method, argument…]
-const expectAll = (...lines) => {
+const expectAll = (...all) => {
+    const lines = chosen(all);
     const answers = send('all', lines.map(([_answer, ...call]) => call));
     lines.forEach(([want, ...call], i) => {
         assert.deepEqual(answers[i], want, `${JSON.stringify(call)}: ${JSON.stringify(answers[i])}`);
@@ -80,7 +88,7 @@ expectAll(
     [count(4), 'create', 'new', 4],
     [count(4), 'fork', 'new', 'newer'],
 );
-assert.match(send('done', 'cat').reason, /non-running vat/);
+assert.match(send('done', 'bob').reason, /non-running vat/);
 works('audit');
 ok('admin nodes made before: upgrade, changeOptions, done, terminate, fork, zygotify');
 

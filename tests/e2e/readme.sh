@@ -3,7 +3,7 @@
 set -eu
 build=$(cd "${BUILD:-build}" && pwd)
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'rm -rf "$work" run.slog' EXIT # a log that the README has written here
 PATH=$build:$PATH
 ZYGOTE_STORE=$work/store
 ZYGOTE_CACHE=$build/cache

@@ -14,9 +14,11 @@
 #include "store/internal.h"
 
 enum {
-    KV_CACHE_BYTES_MAX = 64 << 20, /* beyond it, what was not used lately goes */
+    KV_CACHE_BYTES_MAX = 16 << 20, /* beyond it, what was not used lately goes; four times as
+                                     much made the ten-thousandth fork a fifth slower */
     HASH_BATCH_BYTES = 16 << 10,   /* one update of the hash per so many bytes */
     SORT_MIN = 32,                 /* fewer rows than this gain nothing from order */
+    LOOK_THROUGH_MAX = 256,        /* dirty keys: more are not looked through for a copy */
 };
 
 void kv_init(struct kv *kv)
@@ -347,6 +349,17 @@ bool kv_next_key(struct store *s, struct span prev, struct span *key)
     return true;
 }
 
+/* Is there anything in memory that SQLite has otherwise, among keys that start with `from`?
+ * True also where looking would take too long. */
+static bool may_differ(const struct kv *kv, struct span from)
+{
+    if (kv->dirty.n > LOOK_THROUGH_MAX) return true;
+    for (size_t i = 0; i < kv->dirty.n; i++) {
+        if ((kv->dirty.at[i]->flags & KV_DIRTY) && span_starts(kv->dirty.at[i]->m.key, from)) return true;
+    }
+    return false;
+}
+
 /* What a key of SQLite's has now: memory knows better, if it knows it at all. */
 static struct span value_now(struct store *s, struct span key, struct span in_sql)
 {
@@ -363,13 +376,15 @@ struct kv_copied kv_copy(struct store *s, struct span from, struct span to)
     struct kv_copied all = { 0, 0 };
     if (flush_list(s, &s->kv.scan, KV_SCAN, KV_IN_SCAN, &e) != 0) store_fatal(s, &e);
     if (exports_wanted(s)) store_write(s); /* each key notes a record while the query runs */
+    bool differ = may_differ(&s->kv, from);
     sqlite3_stmt *st = stmt_take(s, STMT_KV_FROM);
     bind_text(st, 1, from);
     buf_put(&name, to);
     while (stmt_row(s, st)) {
         struct span key = column_span(st, 0);
         if (!span_starts(key, from)) break;
-        struct span value = value_now(s, key, column_span(st, 1));
+        struct span value = column_span(st, 1);
+        value = differ ? value_now(s, key, value) : wtf8_read_back(&s->arena, value);
         name.n = to.n;
         buf_put(&name, span_from(key, from.n));
         kv_set(s, buf_span(&name), value);

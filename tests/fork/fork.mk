@@ -5,12 +5,14 @@
 # first.
 
 fork_test_o := $(host_o) $(worker_o) $(kernel_o) $(store_o) $(base_o)
-fork_tests := test_crash test_points test_transparency test_isolation test_share test_death test_genesis test_limits
+fork_tests := test_crash test_points test_moves test_transparency test_isolation test_share test_death test_genesis test_limits
 
 FORK_PROGRAMS := $(fork_tests:%=$(BUILD)/tests/fork/%)
-FORK_TESTS := $(FORK_PROGRAMS) tests/fork/images.sh
+FORK_TESTS := $(filter-out %/test_moves,$(FORK_PROGRAMS)) tests/fork/images.sh \
+	"$(BUILD)/tests/fork/test_moves 200 1 2" "$(BUILD)/tests/fork/test_moves 200 2 2"
 FORK_TESTS_LONG := "$(BUILD)/tests/fork/test_crash long" "$(BUILD)/tests/fork/test_crash forks" \
 	"$(BUILD)/tests/fork/test_points long" "$(BUILD)/tests/fork/test_transparency long" \
+	"$(BUILD)/tests/fork/test_moves 10000 1 2 heaps" "$(BUILD)/tests/fork/test_moves 10000 2 2 heaps" \
 	"$(BUILD)/tests/fork/test_share long" "$(BUILD)/tests/fork/test_limits long" tests/fork/upstream.mjs
 
 $(FORK_PROGRAMS): $(BUILD)/tests/fork/%: $(BUILD)/tests/fork/%.o $(BUILD)/tests/fork/lab.o \

@@ -169,7 +169,7 @@ void lab_open(struct lab *l)
                                 .image_dir = l->images == LAB_IMAGES ? l->cache : NULL,
                                 .no_images = l->images == LAB_NO_IMAGES };
     struct kernel_options o = { .max_vats_online = l->online_max, .sink = l->sink };
-    struct store_options s = { .step = l->sink.step, .step_self = l->sink.self };
+    struct store_options s = { .snapshot_level = l->snapshot_level, .step = l->sink.step, .step_self = l->sink.self };
     if (worker_port_open(&w, &l->port, &e) != 0 ||
         store_open_with(l->store_dir, STORE_OPEN, &s, &l->store, &e) != 0 ||
         kernel_open(l->store, &l->port, &o, &l->kernel, &e) != 0) {

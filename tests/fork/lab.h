@@ -26,6 +26,7 @@ struct lab {
     enum lab_images images;
     const char *cache;       /* images kept here instead: shared by several labs */
     size_t online_max;
+    int snapshot_level;      /* of the store's options */
     struct kernel_sink sink;
     /* may change: the next lab_send commits after so many cranks, reopens, and goes on */
     uint64_t restart_after;  /* 0: not */

@@ -164,6 +164,12 @@ static int bundle_name_row(struct walk *w, sqlite3_stmt *st, struct err *e)
 #define SNAPSHOT_NAMES \
     "SELECT vatID, snapPos FROM snapshots WHERE compressedSnapshot IS NOT NULL AND "
 
+#define WHOLE_SPAN \
+    "s.endPos - s.startPos IS (SELECT count(*) FROM transcriptItems i WHERE i.vatID = s.vatID" \
+    " AND i.position >= s.startPos AND i.position < s.endPos)"
+
+/* Archival: what is kept of vats that are gone, for those that were forked from them, goes
+ * along (the kernel's lineage.h; upstream's stores have no such keys). */
 static const char *const SPANS_OF[] = {
     [ARTIFACTS_OPERATIONAL] = SPAN_NAMES "transcriptSpans s WHERE s.isCurrent = 1"
                                          " ORDER BY s.vatID, s.startPos",
@@ -172,11 +178,10 @@ static const char *const SPANS_OF[] = {
                                     " WHERE c.isCurrent = 1 ORDER BY s.vatID, s.startPos",
     [ARTIFACTS_ARCHIVAL] = SPAN_NAMES "transcriptSpans s WHERE s.vatID IN"
                                       " (SELECT vatID FROM transcriptSpans"
-                                      " WHERE isCurrent = 1) ORDER BY s.vatID, s.startPos",
-    [ARTIFACTS_DEBUG] = SPAN_NAMES "transcriptSpans s WHERE s.endPos - s.startPos IS"
-                                   " (SELECT count(*) FROM transcriptItems i"
-                                   " WHERE i.vatID = s.vatID AND i.position >= s.startPos"
-                                   " AND i.position < s.endPos)"
+                                      " WHERE isCurrent = 1) OR (EXISTS (SELECT 1 FROM kvStore"
+                                      " WHERE key = 'zygote.family.' || s.vatID) AND "
+                                      WHOLE_SPAN ") ORDER BY s.vatID, s.startPos",
+    [ARTIFACTS_DEBUG] = SPAN_NAMES "transcriptSpans s WHERE " WHOLE_SPAN
                                    " ORDER BY s.vatID, s.startPos",
 };
 

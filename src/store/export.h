@@ -23,7 +23,7 @@
 enum artifact_mode {
     ARTIFACTS_OPERATIONAL = 0, /* to go on: current spans, snapshots in use, bundles */
     ARTIFACTS_REPLAY,          /* and all spans of each vat's incarnation */
-    ARTIFACTS_ARCHIVAL,        /* and all spans of each living vat */
+    ARTIFACTS_ARCHIVAL,        /* and all spans of each living vat, and of its ancestors */
     ARTIFACTS_DEBUG,           /* whatever is there */
 };
 const char *artifact_mode_name(enum artifact_mode mode);

@@ -114,4 +114,13 @@ expect "an ancestor's items were pruned" 3 z replay carol --from-genesis
 says "of the transcript of v4 were pruned; a store keeps them with keepTranscripts"
 restore
 expect "and all is well again" 0 z replay all --from 0 --verify
+
+# The archive goes along, when the ancestor is gone, too.
+expect "an ancestor ends" 0 z send alice finish
+expect "and is gone" 3 z send ann increment 1
+expect "from what is left" 0 z replay carol --from-genesis
+expect "an export" 0 z store export "$dir/archive" --artifacts archival
+expect "an import" 0 "$zygote" -C "$dir/other" store import "$dir/archive"
+expect "elsewhere" 0 "$zygote" -C "$dir/other" replay carol --from-genesis
+prints "v4: positions 0 to "
 finish

@@ -25,6 +25,8 @@ export const buildRootObject = () => {
             kept.push(root, adminNode);
             return name;
         },
+        // what was created last ends
+        finish: () => E(kept.at(-1)).terminateWithFailure(Error('finished')),
     });
 };
 harden(buildRootObject);

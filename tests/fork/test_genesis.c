@@ -58,9 +58,17 @@ static void replays(struct past *p, const char *name, const char *way)
     replay_report_fini(&r);
 }
 
+enum { ADDS_MAX = 16 };
+
 static void adds(const char *name, int n)
 {
-    for (int i = 0; i < n; i++) lab_send(&lab, "ask", lab_printf(&lab, "[\"%s\",\"add\",1]", name));
+    kref answers[ADDS_MAX];
+    uint64_t cranks;
+    struct err e;
+    assert_true(n <= ADDS_MAX);
+    for (int i = 0; i < n; i++) answers[i] = lab_queue(&lab, "ask", lab_printf(&lab, "[\"%s\",\"add\",1]", name));
+    assert_int_equal(lab_try_run(&lab, &cranks, &e), 0);
+    for (int i = 0; i < n; i++) assert_non_null(strstr(lab_take(&lab, answers[i]), "\"stored\":"));
 }
 
 static void fork_it(const char *parent, const char *child)
@@ -75,6 +83,7 @@ static int begin(void **state)
 {
     (void)state;
     lab_new(&lab, "tests/fork/state.json");
+    lab.snapshot_level = STORE_NOT_PACKED;
     lab_boot(&lab);
     lab_expect(&lab, "create", "[\"P\",\"state\"]", "\"created\"");
     lab_send(&lab, "ask", "[\"P\",\"fill\",3]");

@@ -245,18 +245,10 @@ static const struct rom_import *import_for(const struct rom_request *r, struct s
     return NULL;
 }
 
-static const struct rom_row *row_for(const struct rom *r, struct span name)
-{
-    for (size_t i = 0; i < r->row_count; i++) {
-        if (span_eq(r->rows[i].vref, name)) return &r->rows[i];
-    }
-    return NULL;
-}
-
 static int check_import(struct kernel *k, const struct rom_request *r, size_t at, struct err *e)
 {
     const struct rom_import *n = &r->imports[at];
-    const struct rom_row *row = row_for(r->rom, n->vref);
+    const struct rom_row *row = rom_find_row(r->rom, n->vref);
     struct span_shown name = span_shown(n->vref);
     if (row == NULL || !rom_row_is_import(row)) {
         return err_set(e, EXIT_POLICY, "%s is not an import of this rom", name.s);

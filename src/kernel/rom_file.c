@@ -17,6 +17,19 @@ bool rom_row_is_wanted(const struct rom_row *row)
     return rom_row_is_import(row) && (row->reachable || row->vref.p[0] == 'd');
 }
 
+const struct rom_row *rom_find_row(const struct rom *r, struct span name)
+{
+    size_t from = 0, to = r->row_count;
+    while (from < to) {
+        size_t at = from + (to - from) / 2;
+        int order = span_cmp(r->rows[at].vref, name);
+        if (order == 0) return &r->rows[at];
+        if (order < 0) from = at + 1;
+        else to = at;
+    }
+    return NULL;
+}
+
 /* -- the heap's own header ------------------------------------------------------------------- */
 
 static size_t length_at(const unsigned char *p)
@@ -275,10 +288,16 @@ static bool is_name(struct span s)
     return true;
 }
 
-static bool is_number(struct jval v)
+/* A count that can be counted on from: far below what a JavaScript number holds. */
+static bool read_count(struct jval v, uint64_t *out)
+{
+    return json_u64(v, out) && *out < UINT64_C(1) << 48;
+}
+
+static bool is_count(struct jval v)
 {
     uint64_t n;
-    return json_u64(v, &n);
+    return read_count(v, &n);
 }
 
 /* What dirt is counted in, and how much of it is enough.  It is kept as it stands, so it must
@@ -296,7 +315,7 @@ static bool is_dirt(struct reading *x, struct jval v, bool threshold)
         if (at == 4 || (seen & 1u << at) != 0 || (never && !threshold)) return false;
         seen |= 1u << at;
         bool flag = json_type(m) == JSON_TRUE || json_type(m) == JSON_FALSE;
-        if (never ? !flag : !is_number(m) && !(threshold && json_is(m, "never"))) return false;
+        if (never ? !flag : !is_count(m) && !(threshold && json_is(m, "never"))) return false;
     }
     struct buf again = { 0 };
     json_put_value(&again, v);
@@ -308,9 +327,9 @@ static bool is_dirt(struct reading *x, struct jval v, bool threshold)
 static int read_next_ids(struct reading *x, struct jval v)
 {
     if (MEMBERS_ARE(x, v, "nextIDs", "o", "p", "d") != 0) return -1;
-    bool ok = json_u64(json_get(v, "o"), &x->r->next_o) && json_u64(json_get(v, "p"), &x->r->next_p) &&
-              json_u64(json_get(v, "d"), &x->r->next_d);
-    return ok ? 0 : bad(x, "nextIDs are no numbers");
+    bool ok = read_count(json_get(v, "o"), &x->r->next_o) && read_count(json_get(v, "p"), &x->r->next_p) &&
+              read_count(json_get(v, "d"), &x->r->next_d);
+    return ok ? 0 : bad(x, "nextIDs are no counts");
 }
 
 static int read_boot(struct reading *x, struct jval v)
@@ -373,10 +392,8 @@ static int read_clist(struct reading *x, struct jval v)
 
 static bool clist_reaches(const struct rom *r, struct span name)
 {
-    for (size_t i = 0; i < r->row_count; i++) {
-        if (span_eq(r->rows[i].vref, name)) return r->rows[i].reachable;
-    }
-    return false;
+    const struct rom_row *row = rom_find_row(r, name);
+    return row != NULL && row->reachable;
 }
 
 static int read_parameters(struct reading *x, struct jval v)

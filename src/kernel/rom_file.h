@@ -74,6 +74,9 @@ bool rom_row_is_import(const struct rom_row *row);
 /* A device node, or an object that is reachable: who loads the rom has to say what it is. */
 bool rom_row_is_wanted(const struct rom_row *row);
 
+/* NULL: the vat has nothing of that name. */
+const struct rom_row *rom_find_row(const struct rom *r, struct span name);
+
 /* Which engine reads a heap ("XS 13.3.0, 32-byte slots, xsnap 1"); absent if it is none. */
 struct span rom_engine(struct arena *a, struct span heap);
 /* The same, of the engine of this build. */

@@ -314,6 +314,8 @@ damaged('a member missing', 'has an unknown member "lineage"', edit(m => delete 
 damaged('a bad name', "the vat's name", edit(m => (m.name = 'a b')));
 damaged('a bad bundle ID', "bundle's ID", edit(m => (m.bundle = 'b1-00')));
 damaged('an odd threshold', 'reaped', edit(m => (m.reapDirtThreshold = { deliveries: -1 })));
+damaged('dirt beyond all counting', 'reaped', edit(m => (m.reapDirt = { deliveries: 2 ** 52 })));
+damaged('a counter beyond all counting', 'nextIDs', edit(m => (m.nextIDs.p = 2 ** 52)));
 damaged('a promise', 'clist has a promise', edit(m => m.clist.push(['p-60', 'R', ''])));
 damaged('a c-list out of order', 'out of order', edit(m => m.clist.reverse()));
 damaged('a row twice', 'out of order', edit(m => m.clist.splice(1, 0, m.clist[1])));

@@ -56,12 +56,19 @@ ok('refused, or run, at every event of ours');
 
 works('run');
 assert.deepEqual(send('increment', 'bob', 2), { heap: 7, stored: 7 });
+// A child of a zygote that came from a file goes along, too.
+works('rom', 'save', 'ann', lab.at('ann.rom'));
+const loaded = JSON.parse(works('rom', 'load', lab.at('ann.rom'), '--name', 'rom', '--json'));
+const root = loaded.exports.find(x => x.vref === 'o+0').kref;
+const { children } = JSON.parse(works('fork', 'rom', '--name', 'eve', '--ref', root, '--json'));
+send('adopt', 'eve', { '@ref': children[0].refs[0] });
 const left = JSON.parse(works('leave', '--json'));
 assert.equal(left.ready, true);
-assert.deepEqual(left.sealed.map(v => v.name), ['ann']);
+assert.deepEqual(left.sealed.map(v => v.name), ['ann', 'rom']);
 await lab.open();
 assert.deepEqual(await made('increment', 'bob', 3), { heap: 10, stored: 10 });
 assert.deepEqual(await made('create', 'cat', 1), { heap: 1, stored: 1 });
+assert.deepEqual(await made('increment', 'eve', 2), { heap: 7, stored: 7 });
 const { reason } = await made('tryFork', 'bob');
 assert.match(reason, /^this kernel cannot do forkVat\(\)/);
 ok(`a fork under upstream's kernel is rejected: ${reason}`);
@@ -83,6 +90,7 @@ const back = JSON.parse(works('enable-forks', '--json'));
 assert.deepEqual([back.changed, back.enabled, back.upgraded], [true, false, false]);
 works('audit');
 assert.equal(JSON.parse(works('enable-forks', '--json')).changed, false);
+assert.deepEqual(send('increment', 'eve', 2), { heap: 9, stored: 9 });
 assert.equal(send('read', 'bob').stored, 10);
 assert.equal(send('fork', 'bob', 'bob2').stored, 10);
 assert.equal(send('increment', 'bob2', 5).stored, 15);

@@ -10,7 +10,8 @@ fork_tests := test_crash test_points test_moves test_transparency test_isolation
 FORK_PROGRAMS := $(fork_tests:%=$(BUILD)/tests/fork/%)
 FORK_TESTS := $(filter-out %/test_moves,$(FORK_PROGRAMS)) tests/fork/images.sh \
 	"$(BUILD)/tests/fork/test_moves 200 1 2" "$(BUILD)/tests/fork/test_moves 200 2 2"
-FORK_TESTS_LONG := "$(BUILD)/tests/fork/test_crash long" "$(BUILD)/tests/fork/test_crash forks" \
+FORK_TESTS_LONG := "$(BUILD)/tests/fork/test_crash long" "$(BUILD)/tests/fork/test_crash cranks" \
+	"$(BUILD)/tests/fork/test_crash messages" \
 	"$(BUILD)/tests/fork/test_points long" "$(BUILD)/tests/fork/test_transparency long" \
 	"$(BUILD)/tests/fork/test_moves 10000 1 2 heaps" "$(BUILD)/tests/fork/test_moves 10000 2 2 heaps" \
 	"$(BUILD)/tests/fork/test_share long" "$(BUILD)/tests/fork/test_limits long" tests/fork/upstream.mjs

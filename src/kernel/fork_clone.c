@@ -229,7 +229,7 @@ void clone_rows(struct clone *c)
     struct kernel *k = c->k;
     size_t count;
     kref *krefs = parents_krefs(c, &count);
-    vat_add_dynamic(k, c->r->child);
+    vat_add_forked(k, c->r->child);
     kernel_step_label(k, "fork: child listed");
     clone_options(k, c->r);
     slog_forked(k, c->r->child, c->r->parent);

@@ -67,30 +67,27 @@ vat_id vat_allocate_named(struct kernel *k, struct span name)
 }
 
 /* The lists of dynamic and of terminated vats grow to thousands and each change is of one, so
- * these work on their text, a JSON array of IDs without white space, and do not take it apart;
- * and where hashes need not be upstream's, the crankhash covers the change and not the list. */
+ * these work on their text, a JSON array of IDs without white space, and do not take it apart.
+ *   change  what the crankhash covers in place of the list; absent: the list, as upstream */
 static void change_list(struct kernel *k, struct span key, struct span before, struct span middle,
-                        struct span after, const char *verb, vat_id vat)
+                        struct span after, struct span change)
 {
     struct buf b = { 0 };
     buf_room(&b, before.n + middle.n + after.n);
     buf_put(&b, before);
     buf_put(&b, middle);
     buf_put(&b, after);
-    if (k->zygotes) {
-        kv_set_as(k->store, key, buf_span(&b), span_join(k, verb, SPAN(" "), vat_id_text(vat).s));
-    } else {
-        kv_set(k->store, key, buf_span(&b));
-    }
+    if (change.p != NULL) kv_set_as(k->store, key, buf_span(&b), change);
+    else kv_set(k->store, key, buf_span(&b));
     buf_fini(&b);
 }
 
-static void list_add(struct kernel *k, struct span key, vat_id vat)
+static void list_add(struct kernel *k, struct span key, vat_id vat, struct span change)
 {
     struct span ids = state_need(k, key);
     INVARIANT(ids.n >= 2 && ids.p[ids.n - 1] == ']');
     struct span item = span_join(k, ids.n > 2 ? ",\"" : "\"", span_of_vat(k, vat), "\"");
-    change_list(k, key, (struct span){ ids.p, ids.n - 1 }, item, SPAN("]"), "add", vat);
+    change_list(k, key, (struct span){ ids.p, ids.n - 1 }, item, SPAN("]"), change);
 }
 
 /* False: it was not on the list. */
@@ -103,13 +100,18 @@ static bool list_remove(struct kernel *k, struct span key, vat_id vat)
     size_t from = (size_t)(at - ids.p), to = from + item.n;
     if (ids.p[to] == ',') to++; /* the comma behind it goes too; of the last one, that before it */
     else if (ids.p[from - 1] == ',') from--;
-    change_list(k, key, (struct span){ ids.p, from }, SPAN(""), span_from(ids, to), "remove", vat);
+    change_list(k, key, (struct span){ ids.p, from }, SPAN(""), span_from(ids, to), SPAN_NONE);
     return true;
 }
 
 void vat_add_dynamic(struct kernel *k, vat_id vat)
 {
-    list_add(k, dynamic_key, vat);
+    list_add(k, dynamic_key, vat, SPAN_NONE);
+}
+
+void vat_add_forked(struct kernel *k, vat_id vat)
+{
+    list_add(k, dynamic_key, vat, span_join(k, "add ", SPAN(""), vat_id_text(vat).s));
 }
 
 bool vat_is_dynamic(struct kernel *k, vat_id vat)
@@ -240,7 +242,7 @@ void vat_mark_terminated(struct kernel *k, vat_id vat)
 {
     if (vat_is_terminated(k, vat)) return;
     add_terminated(k, vat);
-    list_add(k, terminated_key, vat);
+    list_add(k, terminated_key, vat, SPAN_NONE);
 }
 
 void vat_forget_terminated(struct kernel *k, vat_id vat)

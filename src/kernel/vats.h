@@ -27,6 +27,8 @@ vat_id vat_allocate_id(struct kernel *k);
 /* A static vat's ID, allocated if the name is new. */
 vat_id vat_allocate_named(struct kernel *k, struct span name);
 void vat_add_dynamic(struct kernel *k, vat_id vat);
+/* The same for the child of a fork: the crankhash covers its ID and not the whole list. */
+void vat_add_forked(struct kernel *k, vat_id vat);
 bool vat_by_name(struct kernel *k, struct span name, vat_id *out);
 /* Not a static vat.  call  with a vat that there is, or that is being made. */
 bool vat_is_dynamic(struct kernel *k, vat_id vat);

@@ -49,14 +49,14 @@ asan: all
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)/asan OPT='-O1 -g' \
 		SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' san-run
 
-# A slice of check-long for CI: seeded by ZYGOTE_SEED, one scenario through upstream anew and
+# What check has no time for, and a slice of check-long, for CI: seeded by ZYGOTE_SEED, one scenario through upstream anew and
 # with the workers exchanged, kernels that change over, five new seeds, each fuzz target for a moment.
 .PHONY: check-slice
 SLICE := $(word $(shell expr 1 + $${ZYGOTE_SEED:-0} % $(words $(SCENARIOS))),$(SCENARIOS))
 check-slice: check-programs
 	@sh tests/oracle/setup.sh
 	@ZYGOTE_TEXTS=40000 ZYGOTE_SEEDS=5 BUILD=$(BUILD) tests/run.sh -j $(JOBS) -t 1000 \
-		$(CONFORMANCE_TESTS_MORE) "tests/conformance/scenario.sh $(SLICE) --anew" \
+		$(CONFORMANCE_TESTS_MORE) $(FORK_TESTS_MORE) $(E2E_TESTS_MORE) "tests/conformance/scenario.sh $(SLICE) --anew" \
 		"tests/conformance/scenario.sh $(SLICE) --stock" \
 		"tests/conformance/scenario.sh $(SLICE) --our-worker" \
 		"tests/conformance/swap.mjs puppet-tour" "tests/conformance/seeds.mjs --anew" \

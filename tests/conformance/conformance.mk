@@ -8,10 +8,10 @@
 SCENARIOS := $(patsubst tests/scenarios/%/config.json,%,$(wildcard tests/scenarios/*/config.json))
 
 CONFORMANCE_PROGRAMS := $(BUILD)/tests/conformance/run_scenario
-# Against kept runs: three in five of them in check, the rest in check-slice and check-long.
+# Against kept runs: one in five of them in check, the rest in check-slice and check-long.
 scenario_parts = $(foreach part,$(1),"tests/conformance/scenarios.mjs --part $(part)/5")
-CONFORMANCE_TESTS := $(call scenario_parts,1 2 3)
-CONFORMANCE_TESTS_MORE := $(call scenario_parts,4 5)
+CONFORMANCE_TESTS := $(call scenario_parts,1)
+CONFORMANCE_TESTS_MORE := $(call scenario_parts,2 3 4 5)
 CONFORMANCE_TESTS += "tests/conformance/seeds.mjs --part 1/2" "tests/conformance/seeds.mjs --part 2/2"
 
 # ZYGOTE_SEEDS seeds (1000) under upstream anew, workers exchanged, kernels changed in mid-run.

@@ -11,14 +11,15 @@
  *
  * So a child is there whole or not at all, and its readings are what they should be.
  *
- * Lives end at drawn steps.  Then a play of many forks and seals, in which every life ends in
- * the crank of one, or in the commit of that: at a label drawn among those that pass there.
+ * Lives end at drawn steps.  With "forks", "cranks" or "messages" it is a play of many forks and
+ * seals, in which every life ends in the crank of one, or in the commit of that.
  *
- * usage: test_crash [long | cranks | messages]     ZYGOTE_SEED chooses where lives end
+ * usage: test_crash [long | forks | cranks | messages]     ZYGOTE_SEED chooses where lives end
  *
  * "long" plays more lives, and with a commit per crank it ends one at every step there is;
- * "cranks" and "messages" end twenty lives at each label of a fork's crank, where every crank is
- * committed and where every message is.
+ * "forks" ends lives at labels of a fork's crank that are drawn, with both ways of committing;
+ * "cranks" and "messages" end twenty lives at each label, where every crank is committed and
+ * where every message is.
  */
 #include <errno.h>
 #include <signal.h>
@@ -452,17 +453,17 @@ static void in_forks(enum mode mode, bool all, struct rng *rng, const char *imag
     fflush(stdout);
 }
 
-/* `only`: 20 times at each label, with that way of committing; NULL: a sample of both. */
-static void kill_in_forks(const char *only, struct rng *rng, const char *images)
+/* `mode`: 20 times at each label, with that way of committing; "forks": a sample of both. */
+static void kill_in_forks(const char *mode, struct rng *rng, const char *images)
 {
-    bool all = only != NULL;
+    bool all = strcmp(mode, "forks") != 0;
     rehearse(all ? &many : &few, images);
     if (shared->labels < FORK_LABELS_MIN) {
         fprintf(stderr, "only %zu labels pass in a fork\n", shared->labels);
         exit(1);
     }
-    if (!all || strcmp(only, "cranks") == 0) in_forks(COMMIT_CRANKS, all, rng, images);
-    if (!all || strcmp(only, "messages") == 0) in_forks(COMMIT_MESSAGES, all, rng, images);
+    if (!all || strcmp(mode, "cranks") == 0) in_forks(COMMIT_CRANKS, all, rng, images);
+    if (!all || strcmp(mode, "messages") == 0) in_forks(COMMIT_MESSAGES, all, rng, images);
 }
 
 /* -- a worker that does not listen ------------------------------------------------------------------ */
@@ -542,17 +543,17 @@ static void kill_anywhere(bool all, struct rng *rng, const char *images)
 int main(int argc, char **argv)
 {
     bool all = argc == 2 && strcmp(argv[1], "long") == 0;
-    const char *only = argc == 2 && !all ? argv[1] : NULL;
+    const char *forks = argc == 2 && !all ? argv[1] : NULL;
     struct rng rng = rng_new(rng_seed_from_env(1));
-    int count = only != NULL ? 1 : all ? 5 : 7;
+    int count = forks == NULL ? 5 : strcmp(forks, "forks") == 0 ? 2 : 1;
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED || prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) return 1;
     signal(SIGALRM, too_long);
     printf("[==========] Running %d test(s).\n", count);
     struct lab images; /* made once for all */
     lab_new(&images, plays[0].config);
-    if (only == NULL) kill_anywhere(all, &rng, images.cache);
-    if (!all) kill_in_forks(only, &rng, images.cache);
+    if (forks == NULL) kill_anywhere(all, &rng, images.cache);
+    else kill_in_forks(forks, &rng, images.cache);
     lab_free(&images);
     printf("[==========] %d test(s) run.\n", count);
     return 0;

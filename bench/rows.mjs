@@ -29,6 +29,7 @@ export const rows = [
         better: 'lower',
         what: '`zygote run` of a two-vat config on a fresh store, process start to exit; base image there already',
         target: 500,
+        reason: 'nearly all of it is the start of two vats, in XS; the peer of the same run tells how fast the machine was',
         peer: 'the same config in a fresh Node process',
     },
     {
@@ -85,6 +86,9 @@ export const rows = [
         from: 'fork_resolve_ms',
         derived: 'late',
         target: 15,
+        reason:
+            'the caller keeps every child it is given, and XS, whose heap grows only when a collection frees ' +
+            'nothing, collects ever more often in the caller and in vat-admin; the fork crank is as quick as at first',
     },
     {
         id: 'fork_crank_us',

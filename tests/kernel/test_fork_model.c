@@ -172,10 +172,10 @@ static void do_event(struct model *m)
         x->has &= (uint8_t)~(1 << e.vat);
     } else {
         struct message_sent *s = &m->messages[e.message];
-        if (s->slot != NONE) m->promises[s->slot].has |= 1 << e.vat;
+        if (s->slot != NONE) m->promises[s->slot].has |= (uint8_t)(1 << e.vat);
         if (s->result != NONE) {
             m->promises[s->result].decider = e.vat;
-            m->promises[s->result].has |= 1 << e.vat;
+            m->promises[s->result].has |= (uint8_t)(1 << e.vat);
         }
         m->delivered[e.vat]++;
     }
@@ -229,13 +229,13 @@ static void apply(struct model *m, struct step s)
         put(m->run, &m->run_count, (struct event){ A_FORK, P, 0, 0 });
         break;
     case HANDS:
-        m->handed |= 1 << s.vat;
+        m->handed |= (uint8_t)(1 << s.vat);
         send(m, s.vat == P ? Q : P, NONE, new_promise(m, s.vat, (uint8_t)(1 << s.vat)), NONE);
         break;
     case CALLS: send(m, 0, s.promise, NONE, new_promise(m, NOBODY, (uint8_t)(1 << s.vat))); break;
     case ASKS:
-        x->asked |= 1 << s.vat;
-        if (x->state == OPEN) x->waiting |= 1 << s.vat;
+        x->asked |= (uint8_t)(1 << s.vat);
+        if (x->state == OPEN) x->waiting |= (uint8_t)(1 << s.vat);
         else put(m->run, &m->run_count, (struct event){ A_NOTIFY, s.vat, 0, s.promise });
         break;
     case SETTLES: case BECOMES:

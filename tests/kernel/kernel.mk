@@ -7,7 +7,7 @@
 kernel_needs := $(BASE:%=base/%) $(STORE:%=store/%) $(KERNEL:%=kernel/%)
 kernel_world := $(patsubst %,$(BUILD)/tests/kernel/%.o,world scripted family)
 kernel_tests := test_messages test_garbage test_faults test_syscalls test_devices test_upgrade test_meters \
-	test_cleanup test_control test_audit test_older test_comms test_values test_replay test_lineage test_diff test_fork test_fork_options test_fork_share test_fork_chat test_fork_rows test_exchange test_fork_model test_programs test_small test_slog
+	test_cleanup test_control test_audit test_older test_comms test_values test_replay test_lineage test_diff test_fork test_fork_options test_fork_share test_fork_chat test_fork_rows test_exchange test_rom test_fork_model test_programs test_small test_slog
 
 KERNEL_TESTS := $(kernel_tests:%=$(BUILD)/tests/kernel/%)
 KERNEL_PROGRAMS := $(KERNEL_TESTS) $(BUILD)/tests/kernel/upgrade_store $(BUILD)/tests/kernel/device_lines

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/heap_format.h"
 #include "base/json.h"
 #include "base/xalloc.h"
 
@@ -13,6 +14,7 @@ struct vat_machine {
     char behaviour[BEHAVIOUR_MAX];
     uint64_t deliveries;
     bool dead, speaking;
+    bool zipped; /* its heap has a header as those of XS have */
 };
 
 void scripted_bundle(const char *behaviour, struct buf *json_text)
@@ -337,6 +339,8 @@ static void deliver(struct turn *t)
 static void set_bundle(struct turn *t, struct jval bundle)
 {
     struct span name = json_str(json_get(bundle, "source"), t->a);
+    t->m->zipped = name.p == NULL && json_is(json_get(bundle, "moduleFormat"), "endoZipBase64");
+    if (t->m->zipped) name = SPAN("auto");
     INVARIANT(name.n > 0 && name.n < BEHAVIOUR_MAX);
     memcpy(t->m->behaviour, name.p, name.n);
     if (span_is(name, "greedy")) {
@@ -374,16 +378,34 @@ static int command(void *self, struct vat_machine *m, struct span text, vat_upca
     return t.failed ? -1 : 0;
 }
 
+/* As XS begins a heap: an atom of all, in it the version and the signature. */
+static const char heap_header[] = { 'X', 'S', '_', 'M', 0, 0, 0, 12, 'V', 'E', 'R', 'S', HEAP_XS_MAJOR, HEAP_XS_MINOR,
+                                    HEAP_XS_PATCH, HEAP_SLOT_BYTES, 0, 0, 0, 8 + sizeof HEAP_SIGNATURE - 1,
+                                    'S', 'I', 'G', 'N' };
+enum { HEAP_FRONT = 4 + sizeof heap_header + sizeof HEAP_SIGNATURE - 1 };
+
+static size_t put_heap_front(char *out, size_t rest)
+{
+    size_t n = HEAP_FRONT - 8 + rest;
+    const char length[] = { 0, 0, (char)(n >> 8), (char)n };
+    memcpy(out, length, 4);
+    memcpy(out + 4, heap_header, sizeof heap_header);
+    memcpy(out + 4 + sizeof heap_header, HEAP_SIGNATURE, sizeof HEAP_SIGNATURE - 1);
+    return HEAP_FRONT;
+}
+
 static int snapshot(void *self, struct vat_machine *m,
                     int (*sink)(void *ctx, struct span bytes, struct err *e), void *ctx,
                     struct err *e)
 {
     struct scripted *s = self;
-    char text[BEHAVIOUR_MAX + 64];
+    char text[BEHAVIOUR_MAX + 64], heap[HEAP_FRONT + sizeof text];
     if (m->dead) s->misuse++;
     if (m->dead || s->fail_snapshot) return err_set(e, EXIT_FAILED, "no snapshot of this machine");
     int n = snprintf(text, sizeof text, "%s %llu", m->behaviour, (unsigned long long)m->deliveries);
-    return sink(ctx, (struct span){ text, (size_t)n }, e);
+    size_t front = m->zipped ? put_heap_front(heap, (size_t)n) : 0;
+    memcpy(heap + front, text, (size_t)n);
+    return sink(ctx, (struct span){ heap, front + (size_t)n }, e);
 }
 
 static int to_buf(void *ctx, struct span bytes, struct err *e)
@@ -398,11 +420,12 @@ static int from_snapshot(struct vat_machine *m, const struct vat_start *from, st
     struct buf b = { 0 };
     int failed = from->source->snapshot(from->source->self, from->snapshot, to_buf, &b, e);
     buf_putc(&b, '\0');
-    char *space = failed == 0 ? strchr(b.p, ' ') : NULL;
-    if (failed == 0 && (space == NULL || space - b.p >= BEHAVIOUR_MAX)) {
+    m->zipped = b.n > HEAP_FRONT && memcmp(b.p + 4, "XS_M", 4) == 0;
+    const char *text = m->zipped ? b.p + HEAP_FRONT : b.p, *space = failed == 0 ? strchr(text, ' ') : NULL;
+    if (failed == 0 && (space == NULL || space - text >= BEHAVIOUR_MAX)) {
         failed = err_set(e, EXIT_INTEGRITY, "not a snapshot of a scripted vat");
     } else if (failed == 0) {
-        memcpy(m->behaviour, b.p, (size_t)(space - b.p));
+        memcpy(m->behaviour, text, (size_t)(space - text));
         m->deliveries = strtoull(space + 1, NULL, 10);
     }
     buf_fini(&b);

@@ -29,7 +29,7 @@
  *
  * In plans ' stands for ".  A vat whose bundle is called "auto" resolves the result of each
  * message without a plan; "puppet" leaves it; "broken" fails in setBundle, "greedy" meets its
- * limit there.
+ * limit there.  One from a zip bundle is "auto", and its heap has a header as XS's has.
  */
 #pragma once
 

@@ -929,6 +929,48 @@ TEST(looking_around_while_it_runs)
     world_close(w);
 }
 
+/* A parent that is gone is still in the tree; what a vat weighs, and who shares its snapshot. */
+TEST(families_and_what_they_weigh)
+{
+    struct duo t;
+    struct vat_info *all, one;
+    struct vat_sizes s;
+    struct err e;
+    open_duo(&t);
+    struct world *w = &t.w;
+    struct arena *a = kernel_arena(w->kernel);
+    vat_id p = create(w, "auto", ""), c = device_fork(w, p, 0, NULL, ""), lone;
+    world_run(w);
+    kernel_vat_sizes(w->kernel, c, &s);
+    assert_int_equal(s.deliveries, 0);
+    assert_int_equal(s.snapshot_users, 2);
+    assert_true(s.snapshot_bytes > 0 && s.kv_bytes > 0 && s.transcript_bytes > 0);
+    poke(w, c, "set key value");
+    assert_int_equal(store_commit(w->store, &e), 0); /* what is read is what is durable */
+    uint64_t bytes = s.kv_bytes;
+    kernel_vat_sizes(w->kernel, c, &s);
+    assert_int_equal(s.deliveries, 1);
+    assert_true(s.kv_bytes >= bytes + strlen("key") + strlen("value"));
+    lone = create(w, "auto", "");
+    kernel_vat_sizes(w->kernel, lone, &s); /* too young for a snapshot */
+    assert_int_equal(s.snapshot_bytes + s.snapshot_users, 0);
+    terminate(w, p);
+    kernel_vat_sizes(w->kernel, (vat_id){ 99 }, &s);
+    assert_int_equal(s.deliveries + s.kv_bytes + s.transcript_bytes, 0);
+    size_t living = kernel_vats(w->kernel, a, &all), count = kernel_family(w->kernel, a, &all);
+    assert_int_equal(count, living + 1);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(i == 0 || all[i - 1].vat.n < all[i].vat.n);
+        assert_int_equal(all[i].gone, vat_id_eq(all[i].vat, p));
+        if (all[i].gone) assert_int_equal(all[i].children, 1);
+    }
+    assert_true(kernel_vat(w->kernel, a, c, &one));
+    assert_true(vat_id_eq(one.forked_from, p) && one.has_snapshot);
+    assert_int_equal(strlen(one.forked_snapshot), SHA256_HEX);
+    assert_false(kernel_vat(w->kernel, a, p, &one));
+    world_close(w);
+}
+
 /* -- what it tells while it runs --------------------------------------------------------------------- */
 
 struct heard {
@@ -1015,6 +1057,7 @@ int main(void)
         cmocka_unit_test(opening_what_holds_no_kernel),
         cmocka_unit_test(only_to_look),
         cmocka_unit_test(looking_around_while_it_runs),
+        cmocka_unit_test(families_and_what_they_weigh),
         cmocka_unit_test(sinks_hear_consoles_cranks_and_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

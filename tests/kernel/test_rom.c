@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "family.h"
+#include "kernel/replay.h"
 #include "kernel/rom.h"
 #include "lib/bundles.h"
 #include "store/zip.h"
@@ -134,6 +135,24 @@ TEST(what_is_saved)
     assert_true(span_is(r.ancestors[0].vat, "v5"));
     buf_fini(&file);
     buf_fini(&again);
+    close_home(&h);
+}
+
+TEST(a_metered_vat_is_saved)
+{
+    struct home h;
+    struct buf file = { 0 };
+    struct rom r;
+    open_home(&h, (struct world_setup){ 0 }, "");
+    struct world *w = &h.f.w;
+    device_call(w, "createMeter #['+10000','+0']");
+    world_run(w);
+    vat_id metered = create_zipped(&h, "'meterID':'m1','name':'Az_0.9-z'", "");
+    seal(&h, metered);
+    save(w, metered, &file);
+    read_rom(&h, &file, &r);
+    assert_true(r.metered && span_is(r.name, "Az_0.9-z"));
+    buf_fini(&file);
     close_home(&h);
 }
 
@@ -358,6 +377,64 @@ TEST(lineages)
     world_run(w);
     seal(h, d);
     expect_lineage(h, d, 3, (const char *const[]){ "v8", "v7", "v5" });
+    close_trip(&t);
+}
+
+/* A rom whose lineage is full: the oldest make room. */
+TEST(a_lineage_that_is_too_long)
+{
+    static struct rom_ancestor line[ROM_LINEAGE_MAX + 1];
+    struct trip t;
+    struct buf file = { 0 }, long_file = { 0 };
+    struct rom r;
+    struct err e;
+    open_trip(&t, true, (struct world_setup){ 0 }, "");
+    for (size_t i = 0; i <= ROM_LINEAGE_MAX; i++) {
+        line[i] = t.rom.ancestors[0];
+        line[i].position = i;
+    }
+    t.rom.ancestors = line;
+    t.rom.ancestor_count = ROM_LINEAGE_MAX + 1;
+    assert_int_equal(rom_write(&t.rom, &long_file, &e), 0);
+    assert_int_equal(rom_read(&t.to.keep, buf_span(&long_file), &r, &e), -1);
+    assert_non_null(strstr(e.text, "no list of a decent length"));
+    t.rom.ancestor_count = ROM_LINEAGE_MAX;
+    vat_id vat = load(&t);
+    save(there(&t), vat, &file);
+    read_rom(&t.to, &file, &r);
+    assert_int_equal(r.ancestor_count, ROM_LINEAGE_MAX);
+    assert_true(span_is(r.ancestors[0].vat, vat_id_text(vat).s));
+    assert_int_equal(r.ancestors[ROM_LINEAGE_MAX - 1].position, ROM_LINEAGE_MAX - 2);
+    buf_fini(&file);
+    buf_fini(&long_file);
+    close_trip(&t);
+}
+
+/* A child is replayed from the heap that came in the rom; what was before is elsewhere. */
+TEST(replays_of_what_was_loaded)
+{
+    struct trip t;
+    struct err e;
+    struct replay_report report;
+    open_trip(&t, true, (struct world_setup){ 0 }, "");
+    vat_id vat = load(&t), child = device_fork(there(&t), vat, 0, NULL, "");
+    struct world *w = there(&t);
+    world_run(w);
+    poke(w, child, "set k v");
+    struct replay_request q = { .vat = child, .to = REPLAY_LATEST, .verify = true };
+    if (kernel_replay(w->kernel, &w->port, &q, &report, &e) != 0) fail_msg("%s", e.text);
+    assert_false(report.diverged);
+    assert_int_equal(report.start, 0);
+    assert_true(report.end > 1);
+    replay_report_fini(&report);
+    q.from_genesis = true;
+    const vat_id both[] = { vat, child };
+    for (size_t i = 0; i < 2; i++) {
+        q.vat = both[i];
+        assert_int_equal(kernel_replay(w->kernel, &w->port, &q, &report, &e), -1);
+        assert_int_equal(e.exit, EXIT_NOT_FOUND);
+        assert_non_null(strstr(e.text, "was loaded from a rom"));
+    }
     close_trip(&t);
 }
 
@@ -843,12 +920,15 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_saved),
+        cmocka_unit_test(a_metered_vat_is_saved),
         cmocka_unit_test(what_imports_were),
         cmocka_unit_test(what_is_not_saved),
         cmocka_unit_test(loaded_here_and_elsewhere),
         cmocka_unit_test(parameters_that_were_given_up),
         cmocka_unit_test(saved_parameters_that_were_given_up),
         cmocka_unit_test(lineages),
+        cmocka_unit_test(a_lineage_that_is_too_long),
+        cmocka_unit_test(replays_of_what_was_loaded),
         cmocka_unit_test(imports_that_do_not_fit),
         cmocka_unit_test(meters_of_roms),
         cmocka_unit_test(other_engines_and_bundles),

@@ -434,6 +434,7 @@ TEST(replays_of_what_was_loaded)
         assert_int_equal(kernel_replay(w->kernel, &w->port, &q, &report, &e), -1);
         assert_int_equal(e.exit, EXIT_NOT_FOUND);
         assert_non_null(strstr(e.text, "was loaded from a rom"));
+        replay_report_fini(&report);
     }
     close_trip(&t);
 }

@@ -27,6 +27,8 @@ CFLAGS_OURS := $(WARN) $(OPT) $(SAN) $(CPPFLAGS_OURS)
 LIBS := -lsqlite3 -lcrypto -lz -lm
 JOBS ?= 2
 MAKEFLAGS += --no-builtin-rules
+# Objects between a source and a program are kept: make would delete them, and say so last of all.
+.SECONDARY:
 
 .DEFAULT_GOAL := all
 

@@ -22,7 +22,7 @@ static uint64_t held(struct kernel *k, struct span key)
 static void set_held(struct kernel *k, struct span key, uint64_t n)
 {
     if (n == 0) kv_host_delete(k->store, key);
-    else kv_host_set(k->store, key, arena_printf(kernel_arena(k), "%llu", (unsigned long long)n));
+    else kv_host_set(k->store, key, arena_u64(kernel_arena(k), n));
 }
 
 void external_hold(struct kernel *k, const kref *krefs, size_t count)

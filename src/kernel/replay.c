@@ -48,27 +48,16 @@ static int damaged(struct replay *r, uint64_t position, const char *why)
 
 /* -- where to start ------------------------------------------------------------------------- */
 
-struct first_item {
-    struct arena *arena;
-    struct span text;
-};
-
-static bool keep_first(void *ctx, uint64_t position, struct span item)
-{
-    struct first_item *f = ctx;
-    (void)position;
-    f->text = arena_copy(f->arena, item);
-    return false;
-}
-
 /* Could a machine start with the item at `position`? */
 static bool can_start_at(struct replay *r, uint64_t position)
 {
-    struct first_item first = { &r->arena, SPAN_NONE };
+    struct span first;
     struct jval v, d;
     struct err ignored;
-    transcript_read(kernel_of(r)->store, vat_of(r), position, position + 1, keep_first, &first);
-    if (first.text.p == NULL || json_parse(&r->arena, first.text, &v, &ignored) != 0) return false;
+    if (!transcript_item(kernel_of(r)->store, vat_of(r), position, &r->arena, &first) ||
+        json_parse(&r->arena, first, &v, &ignored) != 0) {
+        return false;
+    }
     d = json_get(v, "d");
     if (json_is(json_at(d, 0), "initialize-worker")) return true;
     struct span id = json_str(json_get(json_at(d, 1), "snapshotID"), &r->arena);

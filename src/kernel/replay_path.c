@@ -29,35 +29,19 @@ static bool span_at(struct path *p, vat_id vat, uint64_t position, struct transc
 
 /* -- one item ---------------------------------------------------------------------------------- */
 
-struct first_item {
-    struct arena *arena;
-    struct span text;
-};
-
-static bool keep_first(void *ctx, uint64_t position, struct span item)
-{
-    struct first_item *f = ctx;
-    (void)position;
-    if (f->arena != NULL) item = arena_copy(f->arena, item);
-    f->text = item;
-    return false;
-}
-
 static bool has_item(struct path *p, vat_id vat, uint64_t position)
 {
-    struct first_item first = { NULL, SPAN_NONE };
-    transcript_read(p->k->store, span_of_vat(p->k, vat), position, position + 1, keep_first, &first);
-    return first.text.p != NULL;
+    return transcript_item(p->k->store, span_of_vat(p->k, vat), position, NULL, NULL);
 }
 
 static bool begins_with_fork(struct path *p, const struct replay_leg *leg)
 {
-    struct first_item first = { kernel_arena(p->k), SPAN_NONE };
+    struct arena *a = kernel_arena(p->k);
+    struct span first;
     struct jval v;
     struct err ignored;
-    transcript_read(p->k->store, span_of_vat(p->k, leg->vat), leg->start, leg->start + 1, keep_first,
-                    &first);
-    return first.text.p != NULL && json_parse(first.arena, first.text, &v, &ignored) == 0 &&
+    return transcript_item(p->k->store, span_of_vat(p->k, leg->vat), leg->start, a, &first) &&
+           json_parse(a, first, &v, &ignored) == 0 &&
            json_is(json_at(json_get(v, "d"), 0), "load-snapshot");
 }
 

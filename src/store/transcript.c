@@ -306,6 +306,29 @@ void transcript_read(struct store *s, struct span vat, uint64_t from, uint64_t t
     stmt_drop(s, STMT_ITEM_READ, st);
 }
 
+struct wanted_item {
+    struct arena *arena;
+    struct span *text;
+    bool found;
+};
+
+static bool take_item(void *ctx, uint64_t position, struct span item)
+{
+    struct wanted_item *w = ctx;
+    (void)position;
+    w->found = true;
+    if (w->arena != NULL) *w->text = arena_copy(w->arena, item);
+    return false;
+}
+
+bool transcript_item(struct store *s, struct span vat, uint64_t position, struct arena *arena,
+                     struct span *item)
+{
+    struct wanted_item w = { arena, item, false };
+    transcript_read(s, vat, position, position + 1, take_item, &w);
+    return w.found;
+}
+
 /* -- deletion ------------------------------------------------------------------- */
 
 static bool newest_span(struct store *s, struct span vat, struct span_record *r)

@@ -47,6 +47,9 @@ void transcript_stop(struct store *s, struct span vat);
 typedef bool transcript_visit(void *ctx, uint64_t position, struct span item);
 void transcript_read(struct store *s, struct span vat, uint64_t from, uint64_t to,
                      transcript_visit *visit, void *ctx);
+/* One item, copied to the arena; false if it is not there.  `arena` NULL: only whether it is. */
+bool transcript_item(struct store *s, struct span vat, uint64_t position, struct arena *arena,
+                     struct span *item);
 
 /* Delete spans and their items, newest first, at most `budget` of them; UINT64_MAX: all
  * that the vat has, at once.

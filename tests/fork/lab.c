@@ -215,6 +215,20 @@ void lab_forget_images(struct lab *l)
     remove_tree(l->cache);
 }
 
+void lab_share_images(struct lab *l, char **cache)
+{
+    if (*cache == NULL) *cache = strdup(l->cache);
+    else l->cache = *cache;
+}
+
+void lab_drop_images(char **cache)
+{
+    if (*cache == NULL) return;
+    remove_tree(*cache);
+    free(*cache);
+    *cache = NULL;
+}
+
 void lab_free(struct lab *l)
 {
     lab_close(l);

@@ -57,6 +57,10 @@ void lab_restart(struct lab *l);
 const char *lab_worker(struct lab *l);
 /* Delete all images: nothing may notice.  call while closed. */
 void lab_forget_images(struct lab *l);
+/* One directory of images for several labs: the first one's, *cache from then on; deleted by
+ * the last call, which may come if there is none.  call between lab_new and lab_boot */
+void lab_share_images(struct lab *l, char **cache);
+void lab_drop_images(char **cache);
 /* A second lab over a copy of the first one's store.  call while `from` is closed. */
 void lab_copy(struct lab *l, const struct lab *from);
 

@@ -7,13 +7,12 @@
 
 #include "lab.h"
 
-static const char *cache; /* one for all tests */
+static char *cache; /* one for all tests */
 
 static void begin(struct lab *l)
 {
     lab_new(l, "tests/fork/state.json");
-    if (cache == NULL) cache = strdup(l->cache); /* made by the first, deleted by the last */
-    else l->cache = cache;
+    lab_share_images(l, &cache);
     lab_boot(l);
     lab_expect(l, "create", "[\"P\",\"state\",{\"vatParameters\":{\"start\":1}}]", "\"created\"");
 }
@@ -353,13 +352,7 @@ TEST(a_vat_that_cannot_start_leaves_nothing)
 static int clean_up(void **state)
 {
     (void)state;
-    struct lab l;
-    if (cache == NULL) return 0;
-    lab_new(&l, "tests/fork/state.json");
-    l.cache = cache;
-    lab_forget_images(&l);
-    lab_free(&l);
-    free((char *)cache);
+    lab_drop_images(&cache);
     return 0;
 }
 

@@ -21,15 +21,14 @@
 #include "store/snapshot.h"
 #include "store/store.h"
 
-static const char *cache; /* one for all tests */
+static char *cache; /* one for all tests */
 static unsigned audits;
 static unsigned many = 120; /* forks in point 8 */
 
 static void begin(struct lab *l, const char *config)
 {
     lab_new(l, config);
-    if (cache == NULL) cache = strdup(l->cache);
-    else l->cache = cache;
+    lab_share_images(l, &cache);
 }
 
 static void end(struct lab *l)
@@ -681,14 +680,8 @@ TEST(point_13_a_parent_ends_and_is_collected_before_its_child_is_paged_in)
 static int clean_up(void **state)
 {
     (void)state;
-    struct lab l;
-    if (cache == NULL) return 0;
-    lab_new(&l, "tests/fork/state.json");
-    l.cache = cache;
-    lab_forget_images(&l);
-    lab_free(&l);
     if (made.store_dir != NULL) lab_free(&made);
-    free((char *)cache);
+    lab_drop_images(&cache);
     return 0;
 }
 
